@@ -1,0 +1,62 @@
+"""A result of a benchmark as rows of text, from which the terminal and the README make their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Lay out a result as headings and rows of text; the README's table is made of the same rows."""
+    headings = ["case", "wall s", "min to max", f"{result['unit']}/s", "CPU s", "peak MiB", "wall ratio"]
+    lines = []
+    for case in result["cases"]:
+        if "error" in case:
+            lines.append([case["name"], f"failed: {case['error']}", *[""] * 5])
+            continue
+        wall = case["wall_s"]
+        lines.append(
+            [
+                case["name"],
+                f"{wall['median']:.3g}",
+                f"{wall['min']:.3g} to {wall['max']:.3g}",
+                f"{case['rate']['value']:.4g}" if "rate" in case else "",
+                f"{case['cpu_s']['median']:.3g}",
+                f"{case['peak_rss_bytes']['median'] / 2**20:.0f}",
+                f"{case['ratio']:.2f}" if "ratio" in case else "",
+            ]
+        )
+    return headings, lines
+
+
+def table(result: dict[str, Any]) -> str:
+    """Write a result as text for a terminal."""
+    headings, lines = rows(result)
+    fitting = [line for line in lines if not line[1].startswith("failed")]
+    widths = [max(len(line[i]) for line in [headings, *(fitting if i else lines)]) for i in range(len(headings))]
+    out = [f"{result['name']}: {result['about'].partition(chr(10))[0]}"]
+    out.append("  ".join(word.ljust(width) for word, width in zip(headings, widths, strict=True)).rstrip())
+    out += ["  ".join(w.ljust(width) for w, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    verdicts = {True: "met", False: "NOT MET", None: "not judged"}
+    out += [f"goal: {goal['goal']}: {verdicts[goal['met']]}" for goal in result["goals"]]
+    out.append(_conditions(result))
+    if result["tiny"]:
+        out.append("tiny sizes: these figures mean nothing")
+    return "\n".join(out) + "\n"
+
+
+def _conditions(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    how = f"{result['cache'].capitalize()} files, median of {result['runs']}"
+    where = f"{machine['cpu']}, {machine['cpu_count']} CPUs, Python {machine['python']}, {result['date']}"
+    return f"{how}; ratio: wall time of the rival / {result['cases'][0]['name']}; {where}"
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Write a result as a Markdown table, with the command that made it."""
+    headings, lines = rows(result)
+    about = result["about"].partition("\n")[0]
+    out = [f"**{about}** `{result['command']}`", ""]
+    out.append("| " + " | ".join(headings) + " |")
+    out.append("|" + "---|" * len(headings))
+    out += ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines]
+    return "\n".join([*out, "", f"*{_conditions(result)}.*", ""])

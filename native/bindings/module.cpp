@@ -1,0 +1,14 @@
+#include <nanobind/nanobind.h>
+
+namespace headrace::bindings {
+void bind_isa(nanobind::module_& m);
+void bind_fir(nanobind::module_& m);
+void bind_convert(nanobind::module_& m);
+}  // namespace headrace::bindings
+
+NB_MODULE(_native, m) {
+    m.doc() = "Compiled kernels. Same bytes on every ISA; the GIL is released around the work; nothing here starts a thread.";
+    headrace::bindings::bind_isa(m);
+    headrace::bindings::bind_fir(m);
+    headrace::bindings::bind_convert(m);
+}

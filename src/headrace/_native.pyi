@@ -1,0 +1,116 @@
+"""
+Compiled kernels. Same bytes on every ISA; the GIL is released around the work; nothing here starts a thread.
+"""
+
+from typing import Any
+
+import numpy
+import numpy.typing
+
+
+def isa() -> str:
+    """
+    Name the copy of the kernels in use: "avx512", "avx2" or "portable".
+
+    The first use takes the environment variable HEADRACE_ISA, or else the widest that this machine runs.
+    """
+
+def available_isas() -> list[str]:
+    """
+    List the copies that this build holds and this machine runs, narrowest first.
+    """
+
+def set_isa(name: str) -> None:
+    """
+    Choose the copy of the kernels for calls that start afterwards, in all threads.
+
+    Results do not change, only their speed. Raises ValueError for a name that is not available.
+    """
+
+def cpu_features() -> dict[str, bool]:
+    """
+    Map the processor features that the choice looks at to whether this machine has them.
+    """
+
+class FirKernel:
+    """
+    Filter by overlap-save in float64: the float64 whole-array convolution, rounded once to the output.
+
+    The signal axis is cut into cells of `cell` outputs from output 0 on. The bytes of an output depend on the
+    taps, the number of its cell and the input samples that the cell needs, and on nothing else.
+    Immutable; any number of threads may call `apply` at once.
+    """
+
+    def __init__(self, taps: numpy.typing.NDArray[numpy.float64] | numpy.typing.NDArray[numpy.complex128], complex_input: bool = False) -> None:
+        """
+        Plan for `taps`, (K,) finite and C-contiguous.
+
+        Raises ValueError for no taps, too many, or taps that are not finite; TypeError for other dtypes.
+        """
+
+    @property
+    def taps_count(self) -> int:
+        """Number of taps, K."""
+
+    @property
+    def fft_length(self) -> int:
+        """Length of the transforms, a function of K alone."""
+
+    @property
+    def step(self) -> int:
+        """Outputs per transform block: fft_length - K + 1."""
+
+    @property
+    def cell(self) -> int:
+        """
+        Outputs per cell: 2 * step for real taps and input (two blocks share a complex transform), else step.
+        """
+
+    @property
+    def complex_input(self) -> bool:
+        """Whether `apply` takes complex samples."""
+
+    @property
+    def complex_output(self) -> bool:
+        """Whether `apply` writes complex samples."""
+
+    def workspace_bytes(self, n_channels: int) -> int:
+        """
+        Bytes that one call of `apply` allocates at most. Of these a thread keeps at most 1 MiB for its next call.
+        """
+
+    @property
+    def lanes(self) -> int:
+        """
+        Cells (of any channels) computed side by side on the ISA in use: calls of a multiple of that many waste nothing.
+        """
+
+    def apply(self, x: numpy.typing.NDArray[Any], x_start: int, shift: int, out: numpy.typing.NDArray[Any], out_start: int) -> None:
+        """
+        Write out[o - out_start] = sum over k of taps[k] * x[o + shift - k - x_start]; samples outside `x` are zero.
+
+        `x` is (m,) or (m, channels), int8 to int32, uint8 to uint32, float32, float64, or complex64, complex128 for a kernel
+        made with complex_input. `out` is likewise float32, float64, complex64 or complex128 and may not overlap `x`.
+        `out_start` is a multiple of `cell`; the last cell may be partial, and then input beyond the last needed sample counts
+        as zero. NaN and infinities reach exactly the outputs whose window holds them. Raises ValueError and TypeError.
+        """
+
+def affine(src: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[Any], scale: numpy.typing.NDArray[numpy.float64], offset: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    Write out = src * scale + offset, computed in float64 (multiply, then add) and rounded once to `out`.
+
+    `src` is (n,) or (n, channels) of any numeric dtype, `out` of the same shape float32 or float64; complex if `src` is, and then
+    the offset is added to the real part. `scale` and `offset` are (1,) or (channels,). Raises ValueError and TypeError.
+    """
+
+def quantize(src: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[Any]) -> int:
+    """
+    Round `src` half to even into the integer array `out` of the same shape; return how many elements did not fit.
+
+    Values beyond the range of `out` are saturated, NaN becomes 0; both are counted. Raises ValueError and TypeError.
+    """
+
+def unpack_int24(src: numpy.typing.NDArray[numpy.uint8], out: numpy.typing.NDArray[numpy.int32], big_endian: bool) -> None:
+    """
+    Unpack 24-bit integers, (3 * m,) uint8, into `out`, (m,) int32. Raises ValueError and TypeError.
+    """

@@ -1,0 +1,215 @@
+"""The demo's main job: band-pass a recording, beside the ways it is done without headrace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headrace.cli._demo_check import Accuracy, accuracy, events_found
+from headrace.cli._demo_child import Cost, Failure, run_child
+from headrace.cli._demo_data import BAND_HZ, FS, N_CHANNELS, Scene, band_pass_taps
+from headrace.core.machine import limits, memory_available
+from headrace.core.sizes import format_bytes
+from headrace.errors import HeadraceError, MissingExtra
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from headrace.cli._demo_job import Outcome, Stage
+
+__all__ = ["FilterJob"]
+
+_PLAIN_NEEDS, _LOOP_MAPS = 12, 3  # bytes of memory, and of mappings, for each byte of recording
+_RIVALS = {"plain": "plain NumPy/SciPy", "loop": "a chunk loop by hand"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One contender: what it took, how right it was, and on how much of the recording."""
+
+    title: str
+    cost: Cost | Failure
+    accuracy: Accuracy | None
+    n_samples: int
+
+
+class FilterJob:
+    """Band-pass 16 channels of int16 with 1,023 taps."""
+
+    name = "filter"
+
+    def run(self, folder: Path, size: int, stage: Stage, outcome: Outcome) -> None:
+        """See `headrace.cli._demo_job.Job`."""
+        scene = Scene(max(2 * FS // 10, size // (2 * N_CHANNELS)))
+        recording, truth = folder / "recording.bin", folder / "truth.csv"
+        taps, filtered = folder / "taps.npy", folder / "filtered.npy"
+        outcome.big += [recording, filtered, folder / "rival.npy"]
+        tell = stage(f"making a recording of {format_bytes(scene.n_samples * scene.frame_bytes)}")
+        n_events = scene.write(recording, truth, lambda done: tell(done / scene.n_samples))
+        np.save(taps, band_pass_taps())
+        outcome.kept += [(truth, f"the {n_events:,} events in it"), (taps, "the filter")]
+
+        results = {"headrace": self._headrace(scene, recording, taps, filtered, stage)}
+        ours = results["headrace"].cost
+        if isinstance(ours, Failure):
+            raise HeadraceError(f"headrace could not filter the recording: {ours.reason}")
+        for name in _RIVALS:
+            results[name] = self._rival(name, scene, (recording, taps, folder / "rival.npy"), stage)
+        tell = stage("looking for the events")
+        found = events_found(filtered, scene.events())
+        tell(1)
+        picture = self._picture(folder, scene, outcome, stage)
+        outcome.facts |= _facts(scene, results, found, picture)
+        outcome.ok = found == n_events and all(r.accuracy.good for r in (results["headrace"],) if r.accuracy)
+        _show(scene, results, found, outcome)
+
+    def _headrace(self, scene: Scene, recording: Path, taps: Path, out: Path, stage: Stage) -> Result:
+        tell = stage("headrace, in a budget of 64 MB")
+        words = ["signal", "filter", str(recording), str(out), "--taps", str(taps), "--dtype", "int16"]
+        cost = run_child(
+            ["headrace.cli", *words, "--n-channels", str(N_CHANNELS), "--memory", "64MB", "--force", "--json"], tell
+        )
+        checked = accuracy(recording, taps, out, cost)
+        tell(1)
+        return Result("headrace", cost, checked, scene.n_samples)
+
+    def _rival(self, name: str, scene: Scene, files: tuple[Path, Path, Path], stage: Stage) -> Result:
+        recording, taps, out = files
+        n = _prefix(name, scene)
+        part = "" if n == scene.n_samples else f", on the first {n / FS:.3g} s"
+        tell = stage(f"{_RIVALS[name]}{part}")
+        cost = run_child(
+            ["headrace.cli._demo_rivals", name, str(recording), str(taps), str(out), str(n), str(N_CHANNELS)], tell
+        )
+        checked = accuracy(recording, taps, out, cost)
+        out.unlink(missing_ok=True)
+        tell(1)
+        return Result(_RIVALS[name], cost, checked, n)
+
+    def _picture(self, folder: Path, scene: Scene, outcome: Outcome, stage: Stage) -> str | None:
+        from headrace.cli._demo_picture import draw
+
+        tell = stage("drawing before and after")
+        path = folder / "before-after.png"
+        try:
+            draw(folder / "recording.bin", folder / "filtered.npy", path, scene)
+        except MissingExtra as error:
+            outcome.shown.append(f"[yellow]No picture[/]: {error}.".replace("[plot]", r"\[plot]"))
+            return None
+        finally:
+            tell(1)
+        outcome.kept.insert(0, (path, "a stretch before and after, with the events marked"))
+        return str(path)
+
+
+def _prefix(name: str, scene: Scene) -> int:
+    """Give the samples a rival can take: all, or those that the memory here allows."""
+    mapped = limits().address_space
+    if name == "plain":
+        room = 9 * memory_available() // 10 // _PLAIN_NEEDS
+    elif mapped is not None:
+        room = mapped // 2 // _LOOP_MAPS
+    else:
+        return scene.n_samples
+    return min(scene.n_samples, max(FS, room // scene.frame_bytes))
+
+
+def _facts(scene: Scene, results: dict[str, Result], found: int, picture: str | None) -> dict[str, Any]:
+    return {
+        "recording": {
+            "n_samples": scene.n_samples,
+            "n_channels": N_CHANNELS,
+            "dtype": "int16",
+            "fs": FS,
+            "bytes": scene.n_samples * scene.frame_bytes,
+            "events": len(scene.events()),
+        },
+        "contenders": {
+            name: {"n_samples": result.n_samples}
+            | result.cost.to_dict()
+            | (result.accuracy.to_dict() if result.accuracy else {})
+            | (_relative(scene, result.cost) if isinstance(result.cost, Cost) else {})
+            for name, result in results.items()
+        },
+        "events_found": found,
+        "picture": picture,
+    }
+
+
+def _relative(scene: Scene, cost: Cost) -> dict[str, float]:
+    return {"peak_to_file": cost.total / (cost.n_samples * scene.frame_bytes)}
+
+
+def _show(scene: Scene, results: dict[str, Result], found: int, outcome: Outcome) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    low, high = BAND_HZ
+    minutes, n_bytes = scene.n_samples / FS / 60, scene.n_samples * scene.frame_bytes
+    length = f"{minutes:.1f} min" if minutes >= 1 else f"{minutes * 60:.3g} s"
+    title = f"Band-pass, {low:g} to {high:g} Hz, 1,023 taps, of {N_CHANNELS} channels of int16"
+    outcome.shown.append(f"[bold]{title}[/]: {length} at {FS / 1000:g} kHz, {format_bytes(n_bytes)}\n")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", style="dim")
+    for name, result in results.items():
+        table.add_column(result.title, justify="right", style="bold green" if name == "headrace" else "")
+    for title, cell in _ROWS.items():
+        table.add_row(title, *(cell(scene, result) for result in results.values()))
+    outcome.shown += [table, *_notes(scene, results, found)]
+
+
+def _cost_cell(write: Any) -> Any:
+    return lambda scene, result: write(scene, result.cost) if isinstance(result.cost, Cost) else "-"
+
+
+_ROWS: dict[str, Any] = {
+    "filtered": lambda scene, result: (
+        "failed" if isinstance(result.cost, Failure) else "all" if result.n_samples == scene.n_samples
+        else f"first {result.n_samples / FS:.3g} s"
+    ),
+    "time": _cost_cell(lambda _, cost: f"{cost.seconds:.2f} s"),
+    "speed": _cost_cell(lambda _, cost: f"{cost.mb_per_s:,.0f} MB/s"),
+    "CPU": _cost_cell(lambda _, cost: f"{cost.cpu_seconds:.2f} s"),
+    "peak memory": _cost_cell(lambda _, cost: format_bytes(cost.total)),
+    "  anonymous": _cost_cell(lambda _, cost: format_bytes(cost.anon)),
+    "  file-mapped": _cost_cell(lambda _, cost: format_bytes(cost.file)),
+    "  / size of the file": _cost_cell(lambda s, cost: f"{_relative(s, cost)['peak_to_file']:.3g} x"),
+    "error, relative": lambda _, result: f"{result.accuracy.relative:.1e}" if result.accuracy else "-",
+    "error, largest": lambda _, result: f"{result.accuracy.largest_uv:.1e} uV" if result.accuracy else "-",
+}  # fmt: skip
+
+
+def _notes(scene: Scene, results: dict[str, Result], found: int) -> list[str]:
+    """Say in words what the table shows."""
+    ours, notes = results["headrace"], []
+    if isinstance(ours.cost, Cost):
+        for name, title in _RIVALS.items():
+            cost = results[name].cost
+            if isinstance(cost, Cost):
+                notes.append(
+                    f"headrace is [bold]{ours.cost.mb_per_s / cost.mb_per_s:.1f} times[/] as fast as {title}, in "
+                    f"[bold]1/{cost.total / ours.cost.total:.0f}[/] of the memory."
+                )
+            else:
+                notes.append(
+                    f"[yellow]{title[0].upper()}{title[1:]} is left out[/]: {cost.reason}.".replace(
+                        "[signals]", r"\[signals]"
+                    )
+                )
+    for name, result in results.items():
+        if result.n_samples < scene.n_samples and isinstance(result.cost, Cost):
+            whole = result.cost.total / result.n_samples * scene.n_samples
+            room = "address space" if name == "loop" else "memory"
+            notes.append(
+                f"{result.title[0].upper()}{result.title[1:]} got the first {result.n_samples / FS:.3g} s alone, as "
+                f"{room} is short here: all of it would take about {format_bytes(whole)}."
+            )
+    if ours.accuracy:
+        notes.append(
+            f"Errors are against direct convolution in float64 at {ours.accuracy.places} places, among them both ends "
+            "and the borders of headrace's chunks."
+        )
+    notes.append(f"Events found in the filtered recording: [bold]{found:,} of {len(scene.events()):,}[/].")
+    return notes

@@ -1,0 +1,157 @@
+"""Operators in a row, fed in order: for streams that come once, and for operators that carry state.
+
+Each stage keeps the input that its next cell still needs, and computes a cell as soon as all of it is there. The
+windows it passes to operators are the same as those of `headrace.core.chain`, cell for cell, so the bytes are too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headrace.core.chain import Stage, stage_note
+from headrace.core.chunk import Chunk
+from headrace.core.operator import Stateful
+from headrace.core.span import Span
+from headrace.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.operator import Operator, Spec
+
+__all__ = ["Cascade"]
+
+
+class Cascade:
+    """Operators applied one after the other to chunks that come in order.
+
+    Parameters
+    ----------
+    inp : Spec
+        What comes; ``n`` may be ``None``.
+    operators : sequence of Operator
+        Windowed or stateful, in order of application.
+    allocate : callable
+        ``allocate(shape, dtype)`` gives a buffer, as `BufferPool.get` does.
+    """
+
+    def __init__(
+        self,
+        inp: Spec,
+        operators: Sequence[Operator],
+        allocate: Callable[..., Array],
+    ) -> None:
+        self.inp = inp
+        self._feeds = []
+        for operator in operators:
+            feed = _Feed(operator, inp, allocate)
+            self._feeds.append(feed)
+            inp = feed.stage.plan.out
+        self.out = inp
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages, in order."""
+        return tuple(feed.stage for feed in self._feeds)
+
+    def push(self, chunk: Chunk) -> Iterator[Chunk]:
+        """Take the next input and give the outputs that it completes."""
+        chunks: Iterator[Chunk] = iter((chunk,))
+        for feed in self._feeds:
+            chunks = feed.each(chunks)
+        return chunks
+
+    def finish(self, n: int) -> Iterator[Chunk]:
+        """End the input after `n` samples and give the outputs that remain; `out` then has its length."""
+        for position, feed in enumerate(self._feeds):
+            chunks = feed.finish(n)
+            for later in self._feeds[position + 1 :]:
+                chunks = later.each(chunks)
+            yield from chunks
+            n_out = feed.stage.plan.out.n
+            n = n if n_out is None else n_out
+        self.out = self.out.with_n(n)
+
+
+class _Feed:
+    """One stage of a cascade: the input it still needs, its position and its state."""
+
+    def __init__(self, operator: Operator, inp: Spec, allocate: Callable[..., Array]) -> None:
+        self.stage = Stage(operator, operator.plan(inp))
+        self._allocate = allocate
+        self._carry = Chunk(Span(0, 0), np.empty((0, *inp.shape), inp.dtype))
+        self._next = 0  # first output sample not yet computed
+        self._state = operator.start(self.stage.plan) if isinstance(operator, Stateful) else None
+
+    def each(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            yield from self.push(chunk)
+
+    def push(self, chunk: Chunk) -> Iterator[Chunk]:
+        have = self._append(chunk)
+        plan = self.stage.plan
+        ready = plan.supply(have.stop)
+        if plan.out.n is not None:
+            ready = min(ready, plan.out.n)
+        if ready > self._next:
+            yield self._compute(have, Span(self._next, ready))
+        self._keep(have)
+
+    def finish(self, n: int) -> Iterator[Chunk]:
+        have = self._carry
+        plan = self.stage.plan
+        if plan.inp.n is None:
+            final = self.stage.operator.plan(plan.inp.with_n(n))
+            if self._next and (final.halo, final.grid, final.up, final.down) != (
+                plan.halo,
+                plan.grid,
+                plan.up,
+                plan.down,
+            ):
+                raise SchemaError(
+                    f"{self.stage.name} plans differently for {n} samples than for an unknown number: "
+                    "its grid, halo and rate must not depend on the length once outputs were given"
+                )
+            self.stage = Stage(self.stage.operator, final)
+        total = self.stage.plan.out.n
+        if total is None:
+            raise SchemaError(f"{self.stage.name} declared no output length for {n} input samples")
+        if total > self._next:
+            yield self._compute(have, Span(self._next, total))
+        self._carry = have.narrow(Span(have.stop, have.stop))
+
+    def _append(self, chunk: Chunk) -> Chunk:
+        carry = self._carry
+        if not len(carry):
+            return chunk
+        span = Span(carry.start, chunk.stop)
+        array = self._allocate((span.size, *self.stage.plan.inp.shape), self.stage.plan.inp.dtype)
+        array[: len(carry)] = carry.array
+        array[len(carry) :] = chunk.array
+        return Chunk(span, array)
+
+    def _compute(self, have: Chunk, span: Span) -> Chunk:
+        plan, operator = self.stage.plan, self.stage.operator
+        out = Chunk(span, self._allocate((span.size, *plan.out.shape), plan.out.dtype))
+        window = have.narrow(plan.demand(span).clip(have.span))
+        try:
+            if isinstance(operator, Stateful):
+                self._state = operator.step(plan, self._state, window, out)
+            else:
+                operator.apply(plan, window, out)  # type: ignore[attr-defined]
+        except Exception as error:
+            stage_note(error, self.stage.name, span)
+            raise
+        self._next = span.stop
+        return out
+
+    def _keep(self, have: Chunk) -> None:
+        """Carry what the next cell still needs, as a copy, so that the chunk's buffer can be recycled."""
+        first = self.stage.plan.demand(Span(self._next, self._next + 1)).start
+        rest = Span(min(max(first, have.start), have.stop), have.stop)
+        array = self._allocate((rest.size, *have.array.shape[1:]), have.array.dtype)
+        array[...] = have.narrow(rest).array
+        self._carry = Chunk(rest, array)

@@ -1,0 +1,304 @@
+"""Flows: a source, operators in a row, and the ways to run them."""
+
+from __future__ import annotations
+
+import html
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+from headrace.core.operator import Operator, Stateful, Windowed
+from headrace.core.progress import progress_of
+from headrace.core.publish import refuse_input_as_output
+from headrace.core.report import Meter
+from headrace.core.run import Chunks, RunKeywords, RunOptions, check_complete
+from headrace.core.sinks import ArraySink, DiscardSink, file_sink
+from headrace.core.source import Source
+from headrace.errors import SchemaError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headrace.core.arrays import Array, DType
+    from headrace.core.chunk import Chunk
+    from headrace.core.operator import Spec
+    from headrace.core.report import RunReport
+    from headrace.core.sinks import Sink
+    from headrace.core.source import StreamSource
+
+__all__ = ["Flow"]
+
+
+class Flow:
+    """A source and operators in a row; nothing happens until it is run.
+
+    Made by ``recording.pipe(...)``. The output does not depend on how a flow is run: not on `memory`, `threads`,
+    `chunk` or `executor`.
+
+    Parameters
+    ----------
+    source : Source or StreamSource
+        Where samples come from.
+    operators : sequence of Operator
+        What is done to them, in order.
+
+    Raises
+    ------
+    SchemaError
+        If an operator cannot work on what reaches it.
+
+    Notes
+    -----
+    Options that all ways of running share:
+
+    memory : int, str or Budget
+        Most bytes the run adds to the process, ``"64MB"`` by default; a `Budget` is shared with other flows.
+    threads : int
+        Default: the process's CPU affinity, capped by its cgroup.
+    executor : str or Executor
+        ``"threads"`` (default), ``"serial"``, or an engine from the registry.
+    progress : bool or callable
+        ``True`` for a bar, or ``callback(done, total, report)``.
+    chunk : int
+        Output samples per chunk, to override the choice made from the budget; changes no byte of the output.
+    out_dtype : dtype-like
+        Deliver in another dtype. Integers are rounded half to even and saturated, NaN becomes 0, and the values that
+        did not fit are counted in the report.
+    """
+
+    def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
+        for operator in operators:
+            if not isinstance(operator, (Windowed, Stateful)):
+                raise SchemaError(
+                    f"{operator!r} is not an operator: it needs plan() and apply() or step(); "
+                    "wrap a function in headrace.signals.Map"
+                )
+        self._source = source
+        self._operators = tuple(operators)
+        self._specs = [source.spec]
+        for operator in operators:
+            self._specs.append(operator.plan(self._specs[-1]).out)
+
+    @property
+    def source(self) -> Source | StreamSource:
+        """Where samples come from."""
+        return self._source
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """What is done to them, in order."""
+        return self._operators
+
+    @property
+    def dtype(self) -> DType:
+        """Dtype of the output."""
+        return self._specs[-1].dtype
+
+    @property
+    def fs(self) -> float | None:
+        """Samples per second of the output, hertz."""
+        return self._specs[-1].fs
+
+    @property
+    def n_samples(self) -> int | None:
+        """Samples of output, ``None`` if the source does not know its length."""
+        if not isinstance(self._source, Source):
+            return None
+        total = 0
+        for segment in self._source.segments:
+            spec = self._source.spec.with_n(segment.size)
+            for operator in self._operators:
+                spec = operator.plan(spec).out
+            total += spec.n or 0
+        return total
+
+    @property
+    def spec(self) -> Spec:
+        """What comes out."""
+        return self._specs[-1].with_n(self.n_samples)
+
+    def pipe(self, *operators: Operator) -> Flow:
+        """Make a flow with more operators at its end."""
+        return Flow(self._source, (*self._operators, *operators))
+
+    def chunks(self, **options: Unpack[RunKeywords]) -> Chunks:
+        """Iterate over the output in order.
+
+        Parameters
+        ----------
+        **options
+            See the class.
+
+        Returns
+        -------
+        Chunks
+            An iterator of `Chunk`, and a context manager. Each array is valid for as long as it is held.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If not even one thread fits into `memory`.
+        RingStarved
+            From ``next``: if every buffer that the budget allows is held.
+        """
+        return Chunks(self, RunOptions.of(self, options))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self.chunks()
+
+    def run(
+        self,
+        sink: Sink | None = None,
+        **options: Unpack[RunKeywords],
+    ) -> RunReport:
+        """Run the flow into a sink; without one, for its report and side effects only.
+
+        Parameters
+        ----------
+        sink : Sink, optional
+            Takes the chunks.
+        **options
+            See the class.
+
+        Returns
+        -------
+        RunReport
+            What it did and cost.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If not even one thread fits into `memory`.
+        SourceChanged, SourceIOError
+            If the source changed or failed; the sink is left as if nothing had happened.
+        """
+        return self._transfer(lambda _: sink or DiscardSink(), RunOptions.of(self, options), None)
+
+    def to_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        durable: bool = False,
+        **options: Unpack[RunKeywords],
+    ) -> RunReport:
+        """Run the flow into a file, which appears complete or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            ``.npy`` gives shape ``(n,)`` or ``(n, channels)``; other suffixes raw samples in C order, unless a
+            sink is registered for them.
+        force : bool
+            Replace an existing file.
+        durable : bool
+            Flush file and folder to the disk.
+        **options
+            See the class.
+
+        Returns
+        -------
+        RunReport
+            What it did and cost.
+
+        Raises
+        ------
+        OutputExists
+            If the file exists and `force` is false.
+        OutputError
+            If there is no room for it, or it is the input.
+        BudgetTooSmall, SourceChanged, SourceIOError
+            See `run`.
+        """
+        chosen = RunOptions.of(self, options)
+        if isinstance(self._source, Source):
+            refuse_input_as_output(path, self._source.paths)
+        job = f"{self._source!r} {self._operators!r} {chosen.dtype}"
+        sink = file_sink(path, job=job, force=force, durable=durable)
+        return self._transfer(lambda _: sink, chosen, str(path))
+
+    def to_array(self, **options: Unpack[RunKeywords]) -> Array:
+        """Run the flow into one array, if the budget can hold it.
+
+        Parameters
+        ----------
+        **options
+            See the class. The array counts.
+
+        Returns
+        -------
+        ndarray, shape (n,) or (n, channels)
+            The output.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If the array does not fit into `memory` beside the run; says what it would need.
+        SourceChanged, SourceIOError
+            See `run`.
+        """
+        chosen = RunOptions.of(self, options)
+        sinks: list[ArraySink] = []
+
+        def make_sink(beside: int) -> ArraySink:
+            sinks.append(ArraySink(chosen.budget, beside))
+            return sinks[0]
+
+        try:
+            self._transfer(make_sink, chosen, None)
+            return sinks[0].array
+        finally:
+            for sink in sinks:
+                sink.release()  # what the caller keeps is the caller's from here on
+
+    def _transfer(self, make_sink: Callable[[int], Sink], options: RunOptions, output: str | None) -> RunReport:
+        """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""
+        total = self.n_samples
+        meter = Meter()
+        engine = options.build(self, meter, in_order=False)
+        sink = make_sink(engine.smallest)
+        display = progress_of(options.progress, self._label())
+        done = 0
+        try:
+            sink.open(replace(self.spec, dtype=options.dtype))
+            engine.begin(options.budget)
+            with closing(engine.deliver(sink)) as work:
+                for count in work:
+                    done += count
+                    meter.n_samples, meter.bytes_out = done, done * self._out_bytes(options.dtype)
+                    display.update(done, total, meter)
+            check_complete(done, total)
+            if isinstance(self._source, Source):
+                self._source.verify()
+            meter.n_samples, meter.output = done, output
+            display.update(done, total, meter, last=True)
+            sink.commit(done)
+        except BaseException:
+            sink.abort()
+            raise
+        finally:
+            engine.close()
+            if options.owned:
+                options.executor.close()
+            display.close()
+        return meter.report()
+
+    def _out_bytes(self, dtype: DType) -> int:
+        return self._specs[-1].n_channels * dtype.itemsize
+
+    def _label(self) -> str:
+        return " > ".join(type(operator).__name__ for operator in self._operators) or "copy"
+
+    def __repr__(self) -> str:
+        lines = [f"Flow from {self._source!r}: {self._specs[0]}"]
+        for operator, spec in zip(self._operators, self._specs[1:], strict=True):
+            lines.append(f"  > {operator!r}: {spec}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [("source", repr(self._source), str(self._specs[0]))]
+        for number, (operator, spec) in enumerate(zip(self._operators, self._specs[1:], strict=True), start=1):
+            rows.append((f"{number}", repr(operator), str(spec)))
+        cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        return f"<table><thead><tr><th></th><th>stage</th><th>gives</th></tr></thead><tbody>{cells}</tbody></table>"

@@ -1,0 +1,268 @@
+"""Publish by rename: an output appears complete, or not at all.
+
+A run writes beside its output, under ``.<name>.<job>.part``, where *job* is a hash of what it does; it holds a kernel
+lock on that file, so that a part file without a lock is known to be an orphan of a killed run and is swept by the
+next run of the same output. At the end the part file is renamed onto the output.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import xxhash
+
+from headrace.core.forks import Origin
+from headrace.core.sizes import format_bytes
+from headrace.errors import OutputError, OutputExists
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["PartFile", "refuse_input_as_output"]
+
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def refuse_input_as_output(output: str | os.PathLike[str], inputs: tuple[str, ...]) -> None:
+    """Raise `OutputError` if `output` is one of the files being read, under whatever name."""
+    for path in inputs:
+        if Path(output).exists() and os.path.samefile(output, path):  # noqa: PTH121 - takes descriptors too
+            raise OutputError(f"output {output} is the input: name another file", path=str(output), errno=errno.EINVAL)
+
+
+class PartFile:
+    """An output in the making.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the output will appear.
+    job : str
+        What the run does, in words; runs that differ in it never share a part file.
+    force : bool
+        Replace an existing output.
+    durable : bool
+        Flush file and folder to the disk before and after the rename, so that a power cut keeps what was published.
+
+    Raises
+    ------
+    OutputExists
+        If the output exists and `force` is false, or another run is writing it now.
+    OutputError
+        If its folder cannot be written.
+
+    Notes
+    -----
+    Nothing is created before `open`. `write` may be called from any thread.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, job: str, force: bool = False, durable: bool = False) -> None:
+        self.path = Path(path)
+        self._force, self._durable = force, durable
+        digest = xxhash.xxh3_64_hexdigest(f"{self.path.name}\0{job}".encode())[:12]
+        self._stem = _stem(self.path.name)
+        self._part = self.path.with_name(f".{self._stem}.{digest}.part")
+        self._fd = -1
+        self._opening = False
+        self._origin = Origin()
+        self._check_free()
+        _OPEN_PARTS.add(self)
+
+    def open(self, nbytes: int | None) -> None:
+        """Create the part file and reserve its space.
+
+        Parameters
+        ----------
+        nbytes : int or None
+            Final size; ``None`` if it is not known.
+
+        Raises
+        ------
+        OutputError
+            If the space is not there (``errno.ENOSPC``) or the folder cannot be written.
+        """
+        self._sweep()
+        self._opening = True
+        try:
+            self._create()
+        except FileExistsError as error:
+            self._opening = False
+            raise OutputExists(
+                f"another run is writing {self.path} now: wait for it, or name another output",
+                path=str(self.path),
+            ) from error
+        except OSError as error:
+            self.abort()
+            raise self._error(error, f"cannot be created in {self.path.parent}") from error
+        self._opening = False
+        if nbytes:
+            try:
+                os.posix_fallocate(self._fd, 0, nbytes)
+            except OSError as error:
+                self.abort()
+                free = _free_bytes(self.path.parent)
+                raise self._error(
+                    error,
+                    f"needs {format_bytes(nbytes)} in {self.path.parent}, where {format_bytes(free)} are free",
+                ) from error
+
+    def write(self, data: memoryview, offset: int) -> None:
+        """Write all of `data` at byte `offset`."""
+        view = data.cast("B")
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self._fd, view[done:], offset + done)
+        except OSError as error:
+            raise self._error(error, f"failed to take {len(view)} bytes at byte {offset}") from error
+
+    def commit(self, nbytes: int | None = None) -> None:
+        """Make the output appear, cut to `nbytes` if that is given."""
+        try:
+            if nbytes is not None:
+                os.ftruncate(self._fd, nbytes)
+            if self._durable:
+                os.fsync(self._fd)
+            self._rename()
+            if self._durable:
+                _sync_folder(self.path.parent)
+        except OSError as error:
+            self.abort()
+            if isinstance(error, OutputError):
+                raise
+            raise self._error(error, "could not be published") from error
+        self._close()
+
+    def abort(self) -> None:
+        """Leave nothing behind. May be called twice, and after `commit`."""
+        if not self._origin.here:
+            return  # the output is the parent's
+        if self._fd >= 0:
+            with suppress(OSError):  # a part file that cannot be removed is swept by the next run
+                self._part.unlink(missing_ok=True)
+            self._close()
+        elif self._opening:  # interrupted between creating the file and knowing it: it has no lock yet
+            self._sweep()
+        self._opening = False
+
+    def _create(self) -> None:
+        """Create and lock the part file, again if a sweep of another run got in between."""
+        while True:
+            self._fd = os.open(self._part, _OPEN, 0o666)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if os.fstat(self._fd).st_nlink:
+                return
+            self._close()
+
+    def _rename(self) -> None:
+        if self._force:
+            self._part.replace(self.path)
+            return
+        try:
+            os.link(self._part, self.path)  # unlike rename, never replaces
+        except FileExistsError as error:
+            raise self._exists() from error
+        except OSError:  # a file system without hard links
+            self._check_free()
+            self._part.replace(self.path)
+        else:
+            with suppress(OSError):  # published all the same; the next run sweeps the second name
+                self._part.unlink()
+
+    def _check_free(self) -> None:
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            raise OutputError(
+                f"{self.path} is a device, pipe or socket, which renaming would replace: name a file",
+                path=str(self.path),
+                errno=errno.EINVAL,
+            )
+        if self.path.is_dir():
+            raise OutputError(f"{self.path} is a folder: name a file in it", path=str(self.path), errno=errno.EISDIR)
+        if not self.path.parent.is_dir():
+            raise OutputError(
+                f"the folder {self.path.parent} does not exist: create it first",
+                path=str(self.path),
+                errno=errno.ENOENT,
+            )
+        if not self._force and self.path.exists():
+            raise self._exists()
+
+    def _exists(self) -> OutputExists:
+        return OutputExists(f"{self.path} exists: pass force=True (--force) to replace it", path=str(self.path))
+
+    def _sweep(self) -> None:
+        """Remove the part files of killed runs: those that no process holds a lock on."""
+        ours = re.compile(rf"\.{re.escape(self._stem)}\.[0-9a-f]{{12}}\.part")
+        for orphan in self.path.parent.iterdir():
+            if not ours.fullmatch(orphan.name):
+                continue
+            try:
+                fd = os.open(orphan, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except OSError:  # gone meanwhile, or not ours to touch: creating our own will tell
+                continue
+            with suppress(OSError):  # locked by a live run of other options, or not ours to remove
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                orphan.unlink(missing_ok=True)
+            os.close(fd)
+
+    def _error(self, error: OSError, what: str) -> OutputError:
+        remedy = ": free some space, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return OutputError(
+            f"output {self.path} {what} ({error.strerror}){remedy}", path=str(self.path), errno=error.errno
+        )
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            self.abort()
+
+
+_OPEN_PARTS: weakref.WeakSet[PartFile] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """Close the descriptors that a forked child inherited: its copy would keep a dead parent's lock alive."""
+    for part in list(_OPEN_PARTS):
+        part._close()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def _stem(name: str) -> str:
+    """Shorten a name that would not leave room for ours around it."""
+    if len(name.encode()) <= 200:
+        return name
+    return f"{name[:40]}-{xxhash.xxh3_64_hexdigest(name.encode())}"
+
+
+def _free_bytes(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

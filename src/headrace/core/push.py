@@ -1,0 +1,299 @@
+"""The engine for streams that come once, and for operators that carry state.
+
+Input comes in order: from the user's iterator, or from a `PullEngine` that runs the windowed operators before the
+first stateful one in parallel. The rest of the row runs in the consumer's thread, cell by cell.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headrace.core.budget import Budget
+from headrace.core.buffers import BufferPool
+from headrace.core.cascade import Cascade
+from headrace.core.cast import cast_into
+from headrace.core.chunk import Chunk
+from headrace.core.engine import Means, PullEngine, pages
+from headrace.core.operator import Stateful
+from headrace.core.schedule import Demand, fit, smallest
+from headrace.core.source import Source
+from headrace.core.span import Span
+from headrace.errors import HeadraceError, RingStarved, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.chain import Stage
+    from headrace.core.executors import Closing
+    from headrace.core.operator import Operator, Windowed
+    from headrace.core.report import Meter
+    from headrace.core.sinks import Sink
+    from headrace.core.source import StreamSource
+
+__all__ = ["PushEngine"]
+
+_OUTPUTS = 3  # chunks handed over: in the making, with the consumer, just let go
+
+
+class PushEngine:
+    """Computes chunks in order; see the module's docstring.
+
+    Parameters
+    ----------
+    source : Source or StreamSource
+        Read by position, or iterated once.
+    operators : sequence of Operator
+        In order of application.
+    means : Means
+        Executor, meter, delivered dtype and chunk length.
+
+    Notes
+    -----
+    Its own buffers come from a pool of their own, so that a consumer who holds every chunk can starve the hand-over
+    but not the computation: nothing is lost, and ``next`` may be asked again.
+    """
+
+    def __init__(self, source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> None:
+        self._source, self._means = source, means
+        head = _windowed_head(operators) if isinstance(source, Source) else []
+        self._tail = operators[len(head) :]
+        self._inp = source.spec.with_n(None)
+        for operator in head:
+            self._inp = operator.plan(self._inp).out
+        self._feeder: PullEngine | None = None
+        if isinstance(source, Source):
+            feeding = Means(means.executor, means.meter, self._inp.dtype, means.chunk)
+            self._feeder = PullEngine(source, head, feeding, in_order=True)
+        self._planned = Cascade(self._inp, self._tail, np.empty)
+        self._need = self._demand()
+        self._budget: Budget | None = None
+        self._reserved = self._samples = 0
+        self._inner, self._outer = BufferPool(1), BufferPool(1)  # until `begin`
+
+    @property
+    def smallest(self) -> int:
+        """See `Engine.smallest`."""
+        feeder = self._feeder.smallest if self._feeder else 0
+        return smallest(self._need, self._means.chunk) + feeder
+
+    def begin(self, budget: Budget) -> None:
+        """See `Engine.begin`."""
+        means, feeder = self._means, self._feeder
+        least = feeder.smallest if feeder else 0
+        spare = max(0, budget.left - self.smallest) // 2 if feeder else 0
+        schedule = fit(self._need, budget, 1, chunk=means.chunk, beside=least + spare)
+        self._samples = schedule.samples
+        inner = self._inner_bytes(schedule.samples)
+        share = budget.left - schedule.nbytes if feeder else 0
+        self._inner, self._outer = BufferPool(inner), BufferPool(budget)
+        self._budget = budget
+        budget.reserve(inner + share, "the row of operators")
+        self._reserved = inner + share
+        if feeder:
+            feeder.begin(Budget(share))
+        means.meter.chunk_samples = schedule.samples
+        means.meter.memory_bytes += schedule.nbytes
+
+    def chunks(self) -> Closing[Chunk]:
+        """See `Engine.chunks`."""
+        return _HandOver(self._computed(), self._outer, self._means)
+
+    def deliver(self, sink: Sink) -> Generator[int]:
+        """See `Engine.deliver`."""
+        with closing(self._computed()) as chunks:
+            for chunk in chunks:
+                out = _cast(chunk, self._outer, self._means)
+                before = time.perf_counter()
+                sink.write(out)
+                self._means.meter.add({"write": time.perf_counter() - before})
+                yield len(out)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if self._feeder is not None:
+            self._feeder.close()
+        self._inner.close()
+        self._outer.close()
+        if self._budget is not None:
+            self._budget.release(self._reserved)
+            self._reserved = 0
+
+    def _computed(self) -> Generator[Chunk]:
+        """Give the outputs in order, in buffers of ours and in the operators' dtype."""
+        offset = 0
+        meter = self._means.meter
+        with closing(self._segments()) as segments:
+            for n, pieces in segments:
+                cascade = Cascade(self._inp.with_n(n), self._tail, self._lend)
+                taken = 0
+                for piece in pieces:
+                    taken = piece.stop
+                    for chunk in _timed(cascade.push(piece), meter):
+                        yield Chunk(chunk.span.shift(offset), chunk.array)
+                for chunk in _timed(cascade.finish(taken), meter):
+                    yield Chunk(chunk.span.shift(offset), chunk.array)
+                offset += cascade.out.n or 0
+
+    def _segments(self) -> Generator[tuple[int | None, Iterator[Chunk]]]:
+        """Give the number of samples in each segment, where known, and its samples in pieces."""
+        if self._feeder is None:
+            yield None, self._stream()
+            return
+        with closing(self._feeder.chunks()) as chunks:
+            for section in self._feeder.sections:
+                n = section.chain.n_out
+                yield n, _pieces(_part(chunks, section.offset, n), self._samples)
+
+    def _stream(self) -> Iterator[Chunk]:
+        start = 0
+        meter = self._means.meter
+        iterator = iter(self._source)  # type: ignore[arg-type]
+        for number in _count():
+            before = time.perf_counter()
+            array = next(iterator, None)
+            meter.add({"read": time.perf_counter() - before})
+            if array is None:
+                return
+            array = self._checked(array, number)
+            meter.bytes_in += array.nbytes
+            yield from _pieces(iter((Chunk(Span(start, start + len(array)), array),)), self._samples)
+            start += len(array)
+
+    def _checked(self, array: Array, number: int) -> Array:
+        array = np.asarray(array)
+        spec = self._inp
+        if array.shape[1:] != spec.shape or array.ndim != 1 + len(spec.shape) or array.dtype != spec.dtype:
+            raise SchemaError(
+                f"item {number} of the iterator is {array.dtype} of shape {array.shape}; "
+                f"expected {spec.dtype} of shape (any{''.join(f', {c}' for c in spec.shape)}), as the first was"
+            )
+        return array
+
+    def _demand(self) -> Demand:
+        stages = self._planned.stages
+        widest = max([self._inp.sample_bytes, *(stage.plan.out.sample_bytes for stage in stages)])
+        longest = max((stage.plan.grid for stage in stages), default=1)
+
+        def cost(threads: int, samples: int) -> int:
+            del threads  # the row runs in one
+            return self._inner_bytes(samples) + _OUTPUTS * pages(self._flow_of(samples)[-1] * self._out_bytes)
+
+        least = max(1, pages(1) // widest)
+        return Demand(n_out=None, least=least, unit=max(least, min(longest, 65536)), sample_bytes=4 * widest, cost=cost)
+
+    @property
+    def _out_bytes(self) -> int:
+        return self._planned.out.n_channels * max(self._means.dtype.itemsize, self._planned.out.dtype.itemsize)
+
+    def _flow_of(self, samples: int) -> list[int]:
+        """Give the most samples that enter each stage at once, and leave the last, for input pieces of `samples`."""
+        counts = [samples]
+        for stage in self._planned.stages:
+            plan = stage.plan
+            inside = counts[-1] + self._carried(stage) + plan.halo.left + plan.halo.right
+            counts.append(inside * plan.up // plan.down + plan.grid + 1)
+        return counts
+
+    def _inner_bytes(self, samples: int) -> int:
+        """Bytes of the row's own buffers: of each stage what it carries, twice, joined with a piece, and its output."""
+        total = pages(1)
+        for stage, count in zip(self._planned.stages, self._flow_of(samples), strict=False):
+            plan, carried = stage.plan, self._carried(stage)
+            total += 2 * pages(carried * plan.inp.sample_bytes) + pages((carried + count) * plan.inp.sample_bytes)
+            total += plan.workspace
+        for stage, count in zip(self._planned.stages, self._flow_of(samples)[1:], strict=True):
+            total += 2 * pages(count * stage.plan.out.sample_bytes)  # a generator may still hold the one before
+        return total
+
+    def _lend(self, shape: tuple[int, ...], dtype: object) -> Array:
+        """Lend one of the row's own buffers, whose number is known; running out of them is nobody's fault but ours."""
+        try:
+            return self._inner.get(shape, dtype)
+        except RingStarved as error:
+            raise HeadraceError(
+                "the row of operators needed more memory than planned, a fault in headrace: please report it"
+            ) from error
+
+    @staticmethod
+    def _carried(stage: Stage) -> int:
+        plan = stage.plan
+        return plan.halo.left + plan.halo.right + plan.grid * plan.down // plan.up + 2
+
+
+class _HandOver:
+    """Copies computed chunks into buffers that the consumer may hold; survives `RingStarved`."""
+
+    def __init__(self, computed: Generator[Chunk], pool: BufferPool, means: Means) -> None:
+        self._computed, self._pool, self._means = computed, pool, means
+        self._waiting: Chunk | None = None
+
+    def __iter__(self) -> _HandOver:
+        return self
+
+    def __next__(self) -> Chunk:
+        if self._waiting is None:
+            self._waiting = next(self._computed)
+        out = _cast(self._waiting, self._pool, self._means, copy=True)
+        self._waiting = None
+        return out
+
+    def close(self) -> None:
+        self._computed.close()
+        self._waiting = None
+
+
+def _cast(chunk: Chunk, pool: BufferPool, means: Means, *, copy: bool = False) -> Chunk:
+    """Give a chunk its delivered dtype, in a buffer from `pool`; leave it if it has that and need not be copied."""
+    if chunk.array.dtype == means.dtype and not copy:
+        return chunk
+    array = pool.get(chunk.array.shape, means.dtype)
+    means.meter.clipped += cast_into(chunk.array, array)
+    return Chunk(chunk.span, array)
+
+
+def _timed(outputs: Iterator[Chunk], meter: Meter) -> Iterator[Chunk]:
+    """Count the time that the operators take."""
+    while True:
+        before = time.perf_counter()
+        chunk = next(outputs, None)
+        meter.add({"operators": time.perf_counter() - before})
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _windowed_head(operators: Sequence[Operator]) -> list[Windowed]:
+    head: list[Windowed] = []
+    for operator in operators:
+        if isinstance(operator, Stateful):
+            break
+        head.append(operator)  # type: ignore[arg-type]
+    return head
+
+
+def _pieces(chunks: Iterator[Chunk], samples: int) -> Iterator[Chunk]:
+    """Cut chunks into pieces of at most `samples`."""
+    for chunk in chunks:
+        for span in chunk.span.split(samples):
+            yield chunk.narrow(span)
+
+
+def _part(chunks: Iterator[Chunk], offset: int, n: int) -> Iterator[Chunk]:
+    """Take the `n` samples of one segment off an ordered iterator, counted from its start."""
+    taken = 0
+    while taken < n:
+        chunk = next(chunks)
+        taken += len(chunk)
+        yield Chunk(chunk.span.shift(-offset), chunk.array)
+
+
+def _count() -> Iterator[int]:
+    number = 0
+    while True:
+        yield number
+        number += 1

@@ -1,0 +1,214 @@
+"""One run of a flow: how it is to be made, the engine it gets, and its output chunk by chunk."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypedDict
+
+from headrace.core.arrays import native, sample_dtype
+from headrace.core.budget import Budget
+from headrace.core.cast import check_cast
+from headrace.core.engine import Engine, Means, PullEngine
+from headrace.core.executors import executor_of
+from headrace.core.operator import Windowed
+from headrace.core.progress import progress_of
+from headrace.core.push import PushEngine
+from headrace.core.report import Meter
+from headrace.core.source import Source
+from headrace.errors import Cancelled, HeadraceError, RingStarved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from headrace.core.arrays import DType
+    from headrace.core.chunk import Chunk
+    from headrace.core.executors import Closing, Executor
+    from headrace.core.flow import Flow
+    from headrace.core.progress import ProgressArgument
+    from headrace.core.report import RunReport
+
+__all__ = ["Chunks", "RunKeywords", "RunOptions", "check_complete"]
+
+
+class RunKeywords(TypedDict, total=False):
+    """The options that all ways of running a flow share; `headrace.core.flow.Flow` documents them."""
+
+    memory: int | str | Budget | None
+    threads: int | None
+    executor: Executor | str | None
+    progress: ProgressArgument
+    chunk: int | None
+    out_dtype: Any
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How one run is to be made; checked `RunKeywords`.
+
+    Attributes
+    ----------
+    budget : Budget
+        Bytes it may hold.
+    executor : Executor
+        Who works.
+    owned : bool
+        Whether the executor was made for this run, and is closed with it.
+    progress : ProgressArgument
+        What to tell about progress.
+    chunk : int or None
+        Output samples per chunk, if the user insists.
+    dtype : dtype
+        Delivered.
+    """
+
+    budget: Budget
+    executor: Executor
+    owned: bool
+    progress: ProgressArgument
+    chunk: int | None
+    dtype: DType
+
+    @classmethod
+    def of(cls, flow: Flow, options: RunKeywords) -> RunOptions:
+        """Check a user's options before any work.
+
+        Raises
+        ------
+        TypeError
+            If there is no such option.
+        ValueError, SchemaError
+            If one has an impossible value.
+        """
+        unknown = sorted(set(options) - set(RunKeywords.__annotations__))
+        if unknown:
+            raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(RunKeywords.__annotations__)}")
+        chunk, executor = options.get("chunk"), options.get("executor")
+        if chunk is not None and chunk < 1:
+            raise ValueError(f"chunk= is at least 1 sample: got {chunk}")
+        dtype = flow.dtype
+        if options.get("out_dtype") is not None:
+            dtype = native(sample_dtype(options["out_dtype"]))
+            check_cast(flow.dtype, dtype)
+        return cls(
+            budget=Budget.of(options.get("memory")),
+            executor=executor_of(executor, options.get("threads")),
+            owned=executor is None or isinstance(executor, str),
+            progress=options.get("progress"),
+            chunk=chunk,
+            dtype=dtype,
+        )
+
+    def build(self, flow: Flow, meter: Meter, *, in_order: bool) -> Engine:
+        """Choose and make the engine of a run; it has not begun."""
+        means = Means(self.executor, meter, self.dtype, self.chunk)
+        source, operators = flow.source, flow.operators
+        if isinstance(source, Source):
+            windowed = [operator for operator in operators if isinstance(operator, Windowed)]
+            if len(windowed) == len(operators):
+                return PullEngine(source, windowed, means, in_order=in_order)
+        return PushEngine(source, operators, means)
+
+
+def check_complete(done: int, total: int | None) -> None:
+    """Refuse to call a run complete that is not: no output is ever cut short silently."""
+    if total is not None and done != total:
+        raise HeadraceError(
+            f"a run ended after {done} of {total} samples: this is a fault in headrace, please report it"
+        )
+
+
+class Chunks:
+    """The output of a flow, chunk by chunk; made by `Flow.chunks` and by iterating over a flow.
+
+    Notes
+    -----
+    The work starts with the first ``next`` and stops with `close`, at the end, on an error, when a ``with`` block is
+    left, or when the last reference goes; no thread is left behind.
+    """
+
+    def __init__(self, flow: Flow, options: RunOptions) -> None:
+        self._flow, self._options = flow, options
+        self._meter = Meter()
+        self._display = progress_of(options.progress, "chunks")
+        self._engine: Engine | None = None
+        self._iterator: Closing[Chunk] | None = None
+        self._closed = self._finished = False
+        self._total = flow.n_samples
+        self._handed = 0.0  # when the consumer got its last chunk
+
+    def __iter__(self) -> Chunks:
+        return self
+
+    def __next__(self) -> Chunk:
+        if self._finished:
+            raise StopIteration
+        if self._closed:
+            raise Cancelled("this iteration was closed, or ended by an error, before all chunks were taken")
+        if self._handed:
+            self._meter.add({"consumer": time.perf_counter() - self._handed})
+        try:
+            if self._iterator is None:
+                self._engine = self._options.build(self._flow, self._meter, in_order=True)
+                self._engine.begin(self._options.budget)
+                self._iterator = self._engine.chunks()
+            chunk = self._take(self._iterator)
+        except RingStarved:
+            raise  # let go of some chunks, and ask again
+        except StopIteration:
+            self._complete()
+            raise
+        except BaseException:
+            self.close()
+            raise
+        meter = self._meter
+        meter.n_samples = chunk.stop
+        meter.bytes_out += chunk.array.nbytes
+        self._display.update(chunk.stop, self._total, meter)
+        self._handed = time.perf_counter()
+        return chunk
+
+    def _complete(self) -> None:
+        """Close at the end, having made sure that it is the end."""
+        self.close()
+        self._finished = True
+        check_complete(self._meter.n_samples, self._total)
+
+    def _take(self, iterator: Iterator[Chunk]) -> Chunk:
+        try:
+            return next(iterator)
+        except RingStarved:
+            gc.collect()  # chunks may be held by nothing but reference cycles
+            return next(iterator)
+
+    @property
+    def report(self) -> RunReport:
+        """What the iteration did and cost so far."""
+        return self._meter.report()
+
+    def close(self) -> None:
+        """Stop the work; chunks already taken stay valid. May be called twice."""
+        self._closed = True
+        if self._iterator is not None:
+            self._iterator.close()
+            self._iterator = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+            if self._options.owned:
+                self._options.executor.close()
+        self._display.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_closed"):
+            self.close()

@@ -1,0 +1,128 @@
+"""Fitting a run into its budget: how long its chunks are, and how many threads work on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headrace.core.sizes import format_bytes
+from headrace.errors import BudgetTooSmall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.core.budget import Budget
+
+__all__ = ["Demand", "Schedule", "fit", "smallest"]
+
+_TARGET_BYTES = 2 * 1024 * 1024  # per chunk: large against the cost of handing it over, small against a shared cache
+_TASKS_PER_THREAD = 4  # short inputs are cut so that each thread gets some
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a run needs to know of itself to be fitted.
+
+    Attributes
+    ----------
+    n_out : int or None
+        Output samples in all.
+    least : int
+        Output samples of the shortest chunk worth making: a cell of the grid, or a page full of them.
+    unit : int
+        Output samples that are efficient to ask for in multiples of.
+    sample_bytes : int
+        Bytes of the largest sample on the way, source and output included.
+    cost : callable
+        ``cost(threads, samples)``: bytes of a run with that many threads and output samples per chunk.
+    """
+
+    n_out: int | None
+    least: int
+    unit: int
+    sample_bytes: int
+    cost: Callable[[int, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a run is cut.
+
+    Attributes
+    ----------
+    threads : int
+        Threads that work.
+    samples : int
+        Output samples per chunk; the last may be short.
+    nbytes : int
+        Bytes it will take.
+    """
+
+    threads: int
+    samples: int
+    nbytes: int
+
+
+def smallest(demand: Demand, chunk: int | None = None) -> int:
+    """Give the bytes of the smallest run: one thread, and chunks of the least length or the one the user insists on."""
+    return demand.cost(1, demand.least if chunk is None else chunk)
+
+
+def fit(demand: Demand, budget: Budget, threads: int, *, chunk: int | None = None, beside: int = 0) -> Schedule:
+    """Choose chunk length and threads so that a run fits into what is left of a budget.
+
+    Shorter chunks come first, then fewer threads, then chunks of the least length.
+
+    Parameters
+    ----------
+    demand : Demand
+        Of the run.
+    budget : Budget
+        What it may take from; nothing is reserved.
+    threads : int
+        The most threads to use.
+    chunk : int, optional
+        Output samples per chunk, if the user insists.
+    beside : int
+        Bytes to leave for others.
+
+    Raises
+    ------
+    BudgetTooSmall
+        If not even one thread with the smallest chunk fits; ``needed`` is the smallest budget that works.
+    """
+    available = budget.left - beside
+    for samples in _candidates(demand, threads, chunk):
+        for count in range(threads, 0, -1) if samples == _last_resort(demand, chunk) else (threads,):
+            nbytes = demand.cost(count, samples)
+            if nbytes <= available:
+                return Schedule(count, samples, nbytes)
+    needed = budget.used + beside + smallest(demand, chunk)
+    in_use = f", of which {format_bytes(budget.used + beside)} are spoken for," if budget.used + beside else ""
+    raise BudgetTooSmall(
+        f"a budget of {format_bytes(budget.size)}{in_use} is too small for this flow: the smallest that works, with "
+        f"one thread and chunks of {_last_resort(demand, chunk):,} samples, is memory={needed}",
+        needed=needed,
+        available=budget.left,
+    )
+
+
+def _last_resort(demand: Demand, chunk: int | None) -> int:
+    return demand.least if chunk is None else chunk
+
+
+def _candidates(demand: Demand, threads: int, chunk: int | None) -> list[int]:
+    """List chunk lengths from the one to aim at down to the least."""
+    if chunk is not None:
+        return [chunk]
+    units = _first_choice(demand, threads) // demand.unit
+    halved = [demand.unit * (units >> shift) for shift in range(units.bit_length())]
+    return [*halved, demand.least]
+
+
+def _first_choice(demand: Demand, threads: int) -> int:
+    """Aim at the target size, in whole units, with some tasks for each thread."""
+    samples = max(1, _TARGET_BYTES // max(1, demand.sample_bytes))
+    if demand.n_out is not None:
+        samples = min(samples, -(-demand.n_out // (threads * _TASKS_PER_THREAD)))
+    return max(demand.unit, samples // demand.unit * demand.unit)

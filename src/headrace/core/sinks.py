@@ -1,0 +1,203 @@
+"""Sinks: where a flow's output goes. Raw and .npy files, an array, or nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from headrace.core import registry
+from headrace.core.arrays import byte_view
+from headrace.core.npy import HEADER_BYTES, npy_header
+from headrace.core.publish import PartFile
+from headrace.core.sizes import format_bytes
+from headrace.errors import BudgetTooSmall
+
+if TYPE_CHECKING:
+    import os
+
+    from headrace.core.arrays import Array
+    from headrace.core.budget import Budget
+    from headrace.core.chunk import Chunk
+    from headrace.core.operator import Spec
+
+__all__ = ["ArraySink", "DiscardSink", "NpySink", "RawSink", "Sink", "file_sink"]
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes the chunks of one flow.
+
+    Life: `open`, then `write` any number of times, then `commit`; or `abort` at any point.
+    """
+
+    def open(self, spec: Spec) -> None:
+        """Get ready for ``spec.n`` samples (``None``: not known, chunks then come in order); reserve space."""
+        ...
+
+    def write(self, chunk: Chunk) -> None:
+        """Take one chunk. Called from any thread, in any order, at most once for each sample."""
+        ...
+
+    def commit(self, n: int) -> None:
+        """Finish: all `n` samples were written."""
+        ...
+
+    def abort(self) -> None:
+        """Leave nothing behind. May be called twice, and after `commit`."""
+        ...
+
+
+class DiscardSink:
+    """Takes everything and keeps nothing: for measuring, and for flows run for their side effects."""
+
+    def open(self, spec: Spec) -> None:
+        """See `Sink.open`."""
+
+    def write(self, chunk: Chunk) -> None:
+        """See `Sink.write`."""
+
+    def commit(self, n: int) -> None:
+        """See `Sink.commit`."""
+
+    def abort(self) -> None:
+        """See `Sink.abort`."""
+
+
+class RawSink:
+    """A file of samples in C order and native byte order, with no header.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The output.
+    job, force, durable
+        See `PartFile`.
+    """
+
+    _header_bytes = 0
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False
+    ) -> None:
+        self._part = PartFile(path, job=job, force=force, durable=durable)
+        self._spec: Spec | None = None
+
+    def open(self, spec: Spec) -> None:
+        """See `Sink.open`."""
+        self._spec = spec
+        self._part.open(None if spec.n is None else self._header_bytes + spec.n * spec.sample_bytes)
+
+    def write(self, chunk: Chunk) -> None:
+        """See `Sink.write`."""
+        if len(chunk):
+            data = np.ascontiguousarray(chunk.array)
+            self._part.write(byte_view(data), self._header_bytes + chunk.start * self._sample_bytes)
+
+    def commit(self, n: int) -> None:
+        """See `Sink.commit`."""
+        self._part.commit(self._header_bytes + n * self._sample_bytes)
+
+    def abort(self) -> None:
+        """See `Sink.abort`."""
+        self._part.abort()
+
+    @property
+    def _sample_bytes(self) -> int:
+        if self._spec is None:
+            raise ValueError("a sink is opened before it is written")
+        return self._spec.sample_bytes
+
+
+class NpySink(RawSink):
+    """A .npy file of shape ``(n,)`` or ``(n, channels)``; see `RawSink` for parameters."""
+
+    _header_bytes = HEADER_BYTES
+
+    def commit(self, n: int) -> None:
+        """See `Sink.commit`."""
+        if self._spec is None:
+            raise ValueError("a sink is opened before it is written")
+        self._part.write(memoryview(npy_header((n, *self._spec.shape), self._spec.dtype)), 0)
+        super().commit(n)
+
+
+class ArraySink:
+    """One array in memory, refused if the budget cannot hold it.
+
+    Parameters
+    ----------
+    budget : Budget
+        What the array is charged to; the caller keeps the array, and its bytes stay reserved until `release`.
+    beside : int
+        Bytes that the run needs beside it.
+    """
+
+    def __init__(self, budget: Budget, beside: int = 0) -> None:
+        self._budget, self._beside = budget, beside
+        self._reserved = 0
+        self._spec: Spec | None = None
+        self._array: Array | None = None
+        self._parts: list[Array] = []
+
+    def open(self, spec: Spec) -> None:
+        """See `Sink.open`."""
+        self._spec = spec
+        if spec.n is None:
+            self._beside = 0  # pieces are reserved as they come, when the run has its share already
+        else:
+            self._reserve(spec.n * spec.sample_bytes)
+            self._array = np.empty((spec.n, *spec.shape), spec.dtype)
+
+    def write(self, chunk: Chunk) -> None:
+        """See `Sink.write`."""
+        if self._array is not None:
+            self._array[chunk.start : chunk.stop] = chunk.array
+        else:  # of unknown length: kept in pieces, twice the size while they are joined
+            self._reserve(2 * chunk.array.nbytes)
+            self._parts.append(chunk.array.copy())
+
+    def commit(self, n: int) -> None:
+        """See `Sink.commit`."""
+        if self._array is None and self._spec is not None:
+            empty = np.empty((0, *self._spec.shape), self._spec.dtype)
+            self._array = np.concatenate([empty, *self._parts])[:n]
+            self._parts.clear()
+
+    def abort(self) -> None:
+        """See `Sink.abort`."""
+        self._budget.release(self._reserved)
+        self._reserved = 0
+        self._parts.clear()
+
+    release = abort
+
+    @property
+    def array(self) -> Array:
+        """The samples, once committed."""
+        if self._array is None:
+            raise ValueError("nothing was committed to this sink")
+        return self._array
+
+    def _reserve(self, count: int) -> None:
+        needed = self._budget.used + count + self._beside
+        if needed > self._budget.size or not self._budget.try_reserve(count):
+            raise BudgetTooSmall(
+                f"the result in memory needs {format_bytes(count)}, more than the {format_bytes(self._budget.left)} "
+                f"left of the budget of {format_bytes(self._budget.size)}: raise memory= above {format_bytes(needed)}, "
+                "or write it with to_file(path)",
+                needed=needed,
+                available=self._budget.left,
+            )
+        self._reserved += count
+
+
+def file_sink(path: str | os.PathLike[str], **options: Any) -> Sink:
+    """Choose the sink for a path by its suffix: ``.npy``, a registered one, else raw samples."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npy":
+        return NpySink(path, **options)
+    provider = registry.find("sink", suffix) if suffix else None
+    made: Sink = provider(path, **options) if provider else RawSink(path, **options)
+    return made

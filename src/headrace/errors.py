@@ -1,0 +1,179 @@
+"""The whole error tree.
+
+Every error is a `HeadraceError` *and* the builtin a stranger would catch::
+
+    HeadraceError
+    ├── SourceChanged        (OSError)        the file was truncated, rewritten or replaced under the run
+    ├── SourceIOError        (OSError)        the storage failed; carries path, offset and span
+    ├── FormatError          (ValueError)     the bytes are not what was declared
+    ├── SchemaError          (ValueError)     shapes, dtypes or names that do not fit together
+    ├── OutputError          (OSError)        an output could not be reserved, written or published
+    │   └── OutputExists     (FileExistsError) an output is in the way and `force` was not given
+    ├── BudgetTooSmall       (MemoryError)    the byte budget cannot hold even the smallest run
+    ├── RingStarved          (BufferError)    the consumer holds every buffer that the budget allows
+    ├── BufferInUse          (BufferError)    a buffer was given back while views of it were alive
+    ├── Cancelled            (RuntimeError)   work was cancelled while its results were still wanted
+    ├── MissingExtra         (ImportError)    an optional dependency is not installed
+    └── ForkedError          (RuntimeError)   an object from the parent process was used in a forked child
+
+The message says what happened with the numbers, where, and what to do; the same facts are attributes.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BudgetTooSmall",
+    "BufferInUse",
+    "Cancelled",
+    "ForkedError",
+    "FormatError",
+    "HeadraceError",
+    "MissingExtra",
+    "OutputError",
+    "OutputExists",
+    "RingStarved",
+    "SchemaError",
+    "SourceChanged",
+    "SourceIOError",
+]
+
+
+class HeadraceError(Exception):
+    """Base of every error that headrace raises on its own account."""
+
+
+class SourceChanged(HeadraceError, OSError):
+    """A source was truncated, rewritten or regrown while it was being read.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    offset : int or None
+        Byte offset of the read that noticed, where one did.
+    span : tuple of int or None
+        The half-open range of samples being read.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        offset: int | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path, self.offset, self.span = path, offset, span
+
+
+class SourceIOError(HeadraceError, OSError):
+    """Storage failed while a source was being read.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    offset : int or None
+        Byte offset of the failing read.
+    span : tuple of int or None
+        The half-open range of samples being read.
+    errno : int or None
+        The system's error number.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        offset: int | None = None,
+        span: tuple[int, int] | None = None,
+        errno: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path, self.offset, self.span, self.errno = path, offset, span, errno
+
+
+class FormatError(HeadraceError, ValueError):
+    """The bytes of a file are not what was declared or what its header says."""
+
+
+class SchemaError(HeadraceError, ValueError):
+    """Shapes, dtypes, channels or names do not fit together."""
+
+
+class OutputError(HeadraceError, OSError):
+    """An output could not be reserved, written or published; nothing was left in its place.
+
+    Attributes
+    ----------
+    path : str
+        The output.
+    errno : int or None
+        The system's error number (``errno.ENOSPC`` for a full disk).
+    """
+
+    def __init__(self, message: str, *, path: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.path, self.errno = path, errno
+
+
+class OutputExists(OutputError, FileExistsError):
+    """An output exists and `force` was not given, or another run is writing it now."""
+
+
+class BudgetTooSmall(HeadraceError, MemoryError):
+    """The byte budget cannot hold even the smallest form of the job.
+
+    Attributes
+    ----------
+    needed : int
+        Bytes of the smallest budget that works.
+    available : int
+        Bytes that the budget had left.
+    """
+
+    def __init__(self, message: str, *, needed: int, available: int) -> None:
+        super().__init__(message)
+        self.needed, self.available = needed, available
+
+
+class RingStarved(HeadraceError, BufferError):
+    """The consumer asked for the next chunk while it held every buffer the budget allows.
+
+    Attributes
+    ----------
+    held : int
+        Buffers held by the consumer.
+    """
+
+    def __init__(self, message: str, *, held: int) -> None:
+        super().__init__(message)
+        self.held = held
+
+
+class BufferInUse(HeadraceError, BufferError):
+    """A buffer was given back, or closed, while views of it were alive."""
+
+
+class MissingExtra(HeadraceError, ImportError):
+    """An optional dependency is not installed.
+
+    Attributes
+    ----------
+    extra : str
+        The extra that brings it: ``pip install 'headrace[<extra>]'``.
+    """
+
+    def __init__(self, message: str, *, extra: str) -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
+class Cancelled(HeadraceError, RuntimeError):
+    """Work was cancelled while somebody still waited for its results."""
+
+
+class ForkedError(HeadraceError, RuntimeError):
+    """An object that holds threads, locks or descriptors was used in a forked child."""

@@ -1,0 +1,114 @@
+"""A user's function on fixed blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headrace.core.arrays import native, sample_dtype
+from headrace.core.operator import Plan, Spec
+from headrace.core.span import Halo
+from headrace.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.core.arrays import Array
+    from headrace.core.chunk import Chunk
+
+__all__ = ["Map"]
+
+
+@dataclass(frozen=True)
+class Map:
+    """Apply a function to fixed blocks of samples.
+
+    Parameters
+    ----------
+    fn : callable
+        ``fn(x)`` takes an array of shape ``(m,)`` or ``(m, channels)`` and returns one of the same shape. It is called
+        on the blocks ``[0, block), [block, 2 * block), ...`` of the stream, never on chunks, so its result cannot
+        depend on how the flow is run.
+    block : int
+        Samples per block; the last may be short.
+    halo : int or (int, int)
+        Samples of context added left and right of a block, less where the signal ends. `fn` returns them too; they
+        are cut off.
+    dtype : dtype-like, optional
+        Of the result; default that of the input.
+
+    Notes
+    -----
+    `fn` must be pure: it is called from several threads at once, in any order, and more than once for a block that
+    a later operator needs for its own halo. It may keep the GIL, but then threads do not help. The array it gets is
+    read-only. What it raises reaches the caller with its type, and a note of the block.
+
+    Examples
+    --------
+    >>> import numpy as np, headrace
+    >>> rec = headrace.signals.from_array(np.arange(6.0), fs=1)
+    >>> demeaned = rec.pipe(headrace.signals.Map(lambda x: x - x.mean(), block=3))
+    >>> demeaned.to_array()
+    array([-1.,  0.,  1., -1.,  0.,  1.])
+    """
+
+    fn: Callable[[Array], Array]
+    block: int = 65536
+    halo: int | tuple[int, int] = 0
+    dtype: Any = None
+    _halo: Halo = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not callable(self.fn):
+            raise SchemaError(f"Map takes a function: got {self.fn!r}")
+        if self.block < 1:
+            raise SchemaError(f"block= is at least 1 sample: got {self.block}")
+        left, right = self.halo if isinstance(self.halo, tuple) else (self.halo, self.halo)
+        if left < 0 or right < 0:
+            raise SchemaError(f"halo= is not negative: got {self.halo}")
+        object.__setattr__(self, "_halo", Halo(left, right))
+
+    def plan(self, inp: Spec) -> Plan:
+        """See `headrace.core.operator.Operator.plan`."""
+        dtype = inp.dtype if self.dtype is None else native(sample_dtype(self.dtype))
+        window = self.block + self._halo.left + self._halo.right
+        return Plan(
+            inp,
+            replace(inp, dtype=dtype),
+            grid=self.block,
+            halo=self._halo,
+            workspace=2 * window * inp.n_channels * dtype.itemsize,
+        )
+
+    def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
+        """See `headrace.core.operator.Windowed.apply`."""
+        for block in out.span.split(self.block):
+            context = plan.demand(block)
+            result = self._call(window.narrow(context), plan)
+            out.array[block.within(out.span)] = result[block.within(context)]
+
+    def _call(self, context: Chunk, plan: Plan) -> Array:
+        given = context.array.view()
+        given.flags.writeable = False
+        result = np.asarray(self.fn(given))
+        if result.shape != given.shape:
+            raise SchemaError(
+                f"{_name(self.fn)} returned shape {result.shape} for samples {context.span}; expected {given.shape}, "
+                "the shape it was given, halo included"
+            )
+        if not np.can_cast(result.dtype, plan.out.dtype, "same_kind"):
+            raise SchemaError(
+                f"{_name(self.fn)} returned {result.dtype} where {plan.out.dtype} was declared: pass dtype= to Map"
+            )
+        return result
+
+    def __repr__(self) -> str:
+        halo = f", halo={self.halo}" if self.halo else ""
+        dtype = f", dtype={np.dtype(self.dtype)}" if self.dtype is not None else ""
+        return f"Map({_name(self.fn)}, block={self.block}{halo}{dtype})"
+
+
+def _name(fn: Callable[..., Any]) -> str:
+    return getattr(fn, "__name__", None) or type(fn).__name__

@@ -1,0 +1,22 @@
+"""Where signals come from: one kind of source, one file."""
+
+from headrace.signals.sources.array import ArraySource
+from headrace.signals.sources.file import FileSource, Layout
+from headrace.signals.sources.iterator import IterSource
+from headrace.signals.sources.npy import open_npy
+from headrace.signals.sources.raw import open_raw
+from headrace.signals.sources.views import ChannelView, ConcatSource, FlatView, TimeView, select_channels
+
+__all__ = [
+    "ArraySource",
+    "ChannelView",
+    "ConcatSource",
+    "FileSource",
+    "FlatView",
+    "IterSource",
+    "Layout",
+    "TimeView",
+    "open_npy",
+    "open_raw",
+    "select_channels",
+]

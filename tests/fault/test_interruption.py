@@ -1,0 +1,45 @@
+"""Ctrl-C at any moment, fork with busy threads, spawn: no hang, nothing left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headrace.signals import Fir, from_array
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+VICTIMS = Path(__file__).parent / "victims"
+
+
+def test_ctrl_c_at_any_moment_ends_the_process_and_leaves_no_part_file(
+    tmp_path: Path, count: Callable[[int, int], int], dice: random.Random, run_victim: Callable[..., Any]
+) -> None:
+    done = run_victim(VICTIMS / "interrupted.py", "INT", tmp_path, count(60, 3000), dice.randrange(2**31), timeout=1500)
+    assert done.stdout.startswith("ok "), done.stdout
+
+
+def test_a_child_forked_from_busy_threads_is_refused_or_works_and_never_hangs(
+    tmp_path: Path, count: Callable[[int, int], int], run_victim: Callable[..., Any]
+) -> None:
+    done = run_victim(VICTIMS / "forked.py", tmp_path, count(50, 1000), timeout=900)
+    assert done.stdout.split() == ["ok", str(count(50, 1000))]
+
+
+def test_a_child_forked_while_locks_are_held_never_hangs(tmp_path: Path, run_victim: Callable[..., Any]) -> None:
+    done = run_victim(VICTIMS / "forked_locked.py", tmp_path)
+    assert done.stdout.split() == ["ok"]
+
+
+def test_a_spawned_process_opens_the_source_itself(tmp_path: Path, run_victim: Callable[..., Any]) -> None:
+    x = np.arange(5000, dtype=np.float32)
+    np.save(tmp_path / "x.npy", x)
+    expected = from_array(x).pipe(Fir(np.ones(9))).to_array()
+    assert multiprocessing.get_start_method(allow_none=True) in (None, "fork", "forkserver", "spawn")
+    done = run_victim(VICTIMS / "spawned.py", tmp_path / "x.npy")
+    assert float(done.stdout) == float(expected.astype(np.float64).sum())

@@ -1,0 +1,26 @@
+"""Stream a file of 8 float32 channels with little more private memory than there is now; print the peak."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from headrace.core.report import peak_memory
+from headrace.signals import Fir
+from headrace.signals import open as open_recording
+
+path, how = sys.argv[1:]
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+baseline = int(status["VmData"].split()[0]) * 1024
+limit = baseline + (64 << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+with open_recording(path, dtype="float32", n_channels=8) as rec:
+    flow = rec.pipe(Fir(np.ones(31))) if how == "filter" else rec.pipe()
+    if how == "iterate":
+        with flow.chunks(memory="24MB", threads=2) as chunks:
+            n = sum(len(chunk) for chunk in chunks)
+    else:
+        n = flow.run(memory="24MB", threads=2).n_samples
+sys.stdout.write(json.dumps({"n_samples": n, "peak": peak_memory()}))

@@ -1,0 +1,201 @@
+"""The table of bad inputs: each a typed error that names the numbers and the remedy, or an answer as SciPy's."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import headrace
+from headrace import errors
+from headrace.signals import Fir, Map, Scale, from_array
+from headrace.signals import open as open_recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+X = np.arange(120, dtype=np.int16)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    X.tofile(tmp_path / "x.bin")
+    return tmp_path / "x.bin"
+
+
+def said(error: BaseException, *parts: object) -> None:
+    for part in parts:
+        assert str(part) in str(error), f"{part!r} is not in {error}"
+
+
+@pytest.mark.parametrize("name", ["x.bin", "x.npy"])
+def test_an_empty_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(errors.FormatError) as caught:
+        open_recording(tmp_path / name, dtype="int16" if name == "x.bin" else None)
+    said(caught.value, tmp_path / name, "0 bytes")
+
+
+def test_a_file_that_is_all_header(path: Path) -> None:
+    with pytest.raises(errors.FormatError) as caught:
+        open_recording(path, dtype="int16", header_bytes=240)
+    said(caught.value, path, 240, "header_bytes=240")
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("int16", 7), ("float64", 4), ("int24", 7)])
+def test_a_size_that_is_no_multiple_of_the_frame(path: Path, dtype: str, channels: int) -> None:
+    with pytest.raises(errors.FormatError) as caught:
+        open_recording(path, dtype=dtype, n_channels=channels, header_bytes=3)
+    frame = channels * {"int16": 2, "float64": 8, "int24": 3}[dtype]
+    said(caught.value, path, 237, frame, 237 % frame, "check dtype, n_channels and header_bytes")
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x", "x.npz"])
+def test_an_unknown_suffix_without_a_dtype(tmp_path: Path, name: str) -> None:
+    X.tofile(tmp_path / name)
+    with pytest.raises(errors.FormatError) as caught:
+        open_recording(tmp_path / name)
+    said(caught.value, tmp_path / name, "dtype='int16'", "--dtype")
+    assert np.array_equal(open_recording(tmp_path / name, dtype="int16"), X)
+
+
+def test_a_npy_suffix_with_a_dtype_is_raw(tmp_path: Path) -> None:
+    X.tofile(tmp_path / "x.npy")
+    assert np.array_equal(open_recording(tmp_path / "x.npy", dtype="int16"), X)
+    with pytest.raises(errors.FormatError, match=r"not a \.npy file"):
+        open_recording(tmp_path / "x.npy")
+
+
+def test_no_file_a_folder_or_a_pipe(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_recording(tmp_path / "nothing.npy")
+    with pytest.raises(FileNotFoundError):
+        open_recording(tmp_path / "nothing")
+    with pytest.raises(IsADirectoryError):
+        open_recording(tmp_path, dtype="int16")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(errors.FormatError, match="from_iter"):
+        open_recording(tmp_path / "pipe", dtype="int16")
+
+
+def test_a_wrong_dtype_or_channel_count_of_a_npy_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X.reshape(-1, 4))
+    with pytest.raises(errors.SchemaError) as caught:
+        open_recording(tmp_path / "x.npy", n_channels=3)
+    said(caught.value, "(30, 4)", "n_channels=3")
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_a_signal_shorter_than_taps_or_halo_works(n: int) -> None:
+    x = X[:n].astype(np.float64)
+    found = from_array(x).pipe(Fir(np.ones(50)), Map(lambda a: a, block=3, halo=100)).to_array()
+    assert np.allclose(found, np.convolve(x, np.ones(50), "full")[24 : 24 + n])
+
+
+def test_nan_and_infinity_pass_as_in_direct_evaluation() -> None:
+    x = np.ones(5000)
+    x[[100, 3000]] = np.nan, np.inf
+    found = from_array(x).pipe(Fir([1.0, 2.0, 3.0])).to_array()
+    assert np.flatnonzero(np.isnan(found)).tolist() == [99, 100, 101]
+    assert np.flatnonzero(np.isinf(found)).tolist() == [2999, 3000, 3001]
+
+
+def test_the_output_is_the_input(path: Path) -> None:
+    before = path.read_bytes()
+    link = path.with_name("link.bin")
+    link.symlink_to(path)
+    with open_recording(path, dtype="int16") as rec:
+        for name in (path, link):
+            for force in (False, True):
+                with pytest.raises(errors.OutputError) as caught:
+                    rec[5:].pipe(Scale(2)).to_file(name, force=force)
+                said(caught.value, name)
+    assert path.read_bytes() == before
+
+
+def test_the_output_is_one_of_many_inputs(tmp_path: Path) -> None:
+    for name in ("a.bin", "b.bin"):
+        X.tofile(tmp_path / name)
+    rec = open_recording(tmp_path / "*.bin", dtype="int16")
+    with pytest.raises(errors.OutputError, match="is the input"):
+        rec.pipe().to_file(tmp_path / "b.bin", force=True)
+
+
+def test_an_existing_output(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "y.npy"
+    out.write_bytes(b"old")
+    flow = open_recording(path, dtype="int16").pipe(Scale(2))
+    with pytest.raises(errors.OutputExists) as caught:
+        flow.to_file(out)
+    said(caught.value, out, "force=True", "--force")
+    assert out.read_bytes() == b"old"
+    flow.to_file(out, force=True)
+    assert np.array_equal(np.load(out), X * 2.0)
+
+
+def test_a_budget_too_small_even_for_one_thread(path: Path) -> None:
+    with pytest.raises(errors.BudgetTooSmall) as caught:
+        open_recording(path, dtype="int16").pipe(Fir(np.ones(9))).run(memory=100)
+    said(caught.value, "100 B", f"memory={caught.value.needed}")
+    assert isinstance(caught.value, MemoryError)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "grow", "rewrite", "regrow"])
+def test_a_source_that_changed(path: Path, tmp_path: Path, damage: str) -> None:
+    from headrace.testing import faults
+
+    with open_recording(path, dtype="int16") as rec:
+        if damage == "rewrite":
+            faults.rewrite(path, 7, b"zz")
+        elif damage == "regrow":
+            faults.regrow(path, 7)
+        else:
+            faults.truncate(path, 99 if damage == "truncate" else 999)
+        with pytest.raises(errors.SourceChanged) as caught:
+            rec.pipe(Scale(2)).to_file(tmp_path / "y.npy")
+    said(caught.value, path, "open it again", "rename")
+    assert not (tmp_path / "y.npy").exists()
+    assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.parametrize("way", ["run", "to_array", "to_file", "chunks"])
+def test_a_function_that_raises_or_returns_the_wrong_shape(path: Path, tmp_path: Path, way: str) -> None:
+    def fail(x: np.ndarray) -> np.ndarray:
+        raise LookupError("of the user")
+
+    for fn, kind in ((fail, LookupError), (lambda x: x[1:], errors.SchemaError)):
+        flow = open_recording(path, dtype="int16").pipe(Map(fn))
+        ways = {
+            "run": flow.run,
+            "to_array": flow.to_array,
+            "to_file": partial(flow.to_file, tmp_path / "y.npy"),
+            "chunks": lambda flow=flow: list(flow.chunks()),
+        }
+        with pytest.raises(kind):
+            ways[way]()  # type: ignore[operator]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["x.bin"]
+
+
+def test_every_error_is_one_of_ours_and_one_a_stranger_would_catch() -> None:
+    builtin: dict[str, type[BaseException]] = {
+        "SourceChanged": OSError,
+        "SourceIOError": OSError,
+        "FormatError": ValueError,
+        "SchemaError": ValueError,
+        "OutputError": OSError,
+        "OutputExists": FileExistsError,
+        "BudgetTooSmall": MemoryError,
+        "RingStarved": BufferError,
+        "BufferInUse": BufferError,
+        "Cancelled": RuntimeError,
+        "MissingExtra": ImportError,
+        "ForkedError": RuntimeError,
+    }
+    assert {*builtin, "HeadraceError"} == set(errors.__all__)
+    for name, kind in builtin.items():
+        found: Any = getattr(headrace.errors, name)
+        assert issubclass(found, errors.HeadraceError)
+        assert issubclass(found, kind)

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import gc
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from headrace import Budget
+from headrace.core.operator import Plan, Spec
+from headrace.errors import BudgetTooSmall, Cancelled, RingStarved, SchemaError
+from headrace.signals import Fir, Map, Scale, from_array, from_iter
+from headrace.signals import open as open_recording
+from headrace.testing import BlockMean, CumulativeSum, no_leaks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+X = np.arange(20_000, dtype=np.float32)
+FLOWS = {
+    "nothing": (),
+    "scale": (Scale(2.0),),
+    "filter": (Fir(np.ones(100)),),
+    "state": (Fir(np.ones(100)), CumulativeSum(), Scale(2.0)),
+    "rate": (BlockMean(10), Fir(np.ones(5))),
+    "map": (Map(np.abs, block=5000, halo=3), Fir(np.ones(9), "full")),
+}
+
+
+@pytest.mark.parametrize("operators", FLOWS.values(), ids=FLOWS)
+@pytest.mark.parametrize("way", ["chunks", "run", "to_array", "to_file"])
+@pytest.mark.parametrize("from_stream", [False, True], ids=["source", "stream"])
+def test_the_budget_an_error_names_is_enough(operators: Any, way: str, from_stream: bool, tmp_path: Path) -> None:
+    def go(memory: int) -> None:
+        rec = from_iter([X]) if from_stream else from_array(X)
+        flow = rec.pipe(*operators)
+        if way == "chunks":
+            with flow.chunks(memory=memory) as chunks:
+                assert sum(len(chunk) for chunk in chunks) > 0
+        elif way == "to_file":
+            flow.to_file(tmp_path / "y.npy", memory=memory)
+        else:
+            getattr(flow, way)(memory=memory)
+
+    with pytest.raises(BudgetTooSmall) as caught:
+        go(1)
+    assert caught.value.available <= 1
+    assert caught.value.needed > 1
+    if from_stream and way == "to_array":  # the result of a stream grows as it goes, and nothing tells how far
+        with suppress(BudgetTooSmall):
+            go(caught.value.needed)
+    else:
+        go(caught.value.needed)
+
+
+def test_fewer_threads_come_before_giving_up() -> None:
+    flow = from_array(X).pipe(Fir(np.ones(100)))
+    with pytest.raises(BudgetTooSmall) as caught:
+        flow.run(memory=1)
+    assert flow.run(memory=caught.value.needed, threads=8).threads == 1
+    assert flow.run(memory="64MB", threads=3).threads == 3
+
+
+def test_a_shared_budget_is_given_back(tmp_path: Path) -> None:
+    budget = Budget("16MB")
+    for operators in FLOWS.values():
+        flow = from_array(X).pipe(*operators)
+        flow.to_array(memory=budget)
+        flow.run(memory=budget)
+        flow.to_file(tmp_path / "y.npy", memory=budget, force=True)
+        chunks = flow.chunks(memory=budget, chunk=1000)
+        next(chunks)
+        assert 0 < budget.used <= budget.size
+        chunks.close()
+        assert budget.used == 0
+        with pytest.raises(ZeroDivisionError):
+            flow.pipe(Map(lambda x: 1 // 0)).run(memory=budget)
+        gc.collect()  # the traceback of the error held the frames that held the buffers
+        assert budget.used == 0
+
+
+@pytest.mark.parametrize("operators", FLOWS.values(), ids=FLOWS)
+@pytest.mark.parametrize("executor", ["threads", "serial"])
+def test_chunks_that_are_held_starve_the_flow_and_letting_go_resumes_it(operators: Any, executor: str) -> None:
+    flow = from_array(X).pipe(*operators)
+    whole = flow.to_array()
+    chunk_samples = len(whole) // 16
+    with pytest.raises(BudgetTooSmall) as caught:
+        next(flow.chunks(memory=1, chunk=chunk_samples))
+    found, held = [], []
+    counted: list[tuple[int, int]] = []
+    with flow.chunks(memory=caught.value.needed + 10_000, chunk=chunk_samples, executor=executor, threads=2) as chunks:
+        while True:
+            try:
+                chunk = next(chunks)
+            except RingStarved as error:
+                counted.append((error.held, len(held)))
+                held.clear()
+            except StopIteration:
+                break
+            else:
+                found.append(chunk.array.copy())
+                held.append(chunk)
+                del chunk
+    assert counted
+    assert all(said >= held > 0 for said, held in counted)
+    assert np.concatenate(found).tobytes() == whole.tobytes()
+
+
+def test_chunks_stay_as_they_are_while_they_are_held() -> None:
+    flow = from_array(X).pipe(Scale(2.0))
+    with flow.chunks(chunk=1000, threads=3, memory="64MB") as chunks:
+        held = list(chunks)
+    for chunk in held:
+        assert np.array_equal(chunk.array, X[chunk.start : chunk.stop] * 2)
+    assert [chunk.start for chunk in held] == list(range(0, 20_000, 1000))
+
+
+def test_a_chunk_held_across_close_is_given_back_to_the_budget_when_it_dies() -> None:
+    budget = Budget("16MB")
+    for operators in FLOWS.values():
+        chunks = from_array(X).pipe(*operators).chunks(memory=budget, chunk=500)
+        kept = next(chunks)
+        chunks.close()
+        assert 0 < budget.used < 100_000
+        del kept
+        assert budget.used == 0
+
+
+def test_iteration_reports_closes_and_is_over_once() -> None:
+    with no_leaks():
+        chunks = from_array(X).pipe(Scale(2.0)).chunks(chunk=1000)
+        assert sum(len(chunk) for chunk in chunks) == len(X)
+        assert list(chunks) == []
+        assert chunks.report.n_samples == len(X)
+        chunks.close()
+        early = from_array(X).pipe(Scale(2.0)).chunks(chunk=1000)
+        next(early)
+        early.close()
+        with pytest.raises(Cancelled):
+            next(early)
+        for chunk in from_array(X).pipe(Scale(2.0)):
+            del chunk
+            break
+
+
+def test_a_flow_prints_itself_stage_by_stage() -> None:
+    flow = from_array(X.reshape(-1, 2), fs=100.0).pipe(Fir([1.0, 2.0]), BlockMean(10), Scale(2, offset=1))
+    lines = repr(flow).splitlines()
+    assert lines[0] == "Flow from <array float32 (10000, 2)>: 10,000 x 2 ch float32 at 100 Hz"
+    assert lines[1].startswith("  > Fir(2 taps #")
+    assert lines[2] == "  > BlockMean(k=10): 1,000 x 2 ch float64 at 10 Hz"
+    assert lines[3] == "  > Scale(2, offset=1): 1,000 x 2 ch float64 at 10 Hz"
+    html = flow.pipe(Map(lambda x: x))._repr_html_()
+    assert "&lt;lambda&gt;" in html
+    assert "<lambda>" not in html
+
+
+def test_a_flow_knows_its_output_before_it_runs() -> None:
+    flow = from_array(X, fs=100.0, segments=[0, 15]).pipe(BlockMean(10), Fir(np.ones(3), "full"))
+    assert flow.n_samples == (2 + 2) + (1999 + 2)
+    assert (flow.dtype, flow.fs, flow.spec.n) == (np.float64, 10.0, flow.n_samples)
+    assert len(flow.to_array()) == flow.n_samples
+    stream = from_iter([X]).pipe(Scale(2))
+    assert stream.n_samples is None
+    assert len(stream.operators) == 1
+
+
+@pytest.mark.parametrize("name", ["y.npy", "y.raw"])
+@pytest.mark.parametrize("operators", FLOWS.values(), ids=FLOWS)
+def test_a_file_and_an_array_hold_the_same(tmp_path: Path, name: str, operators: Any) -> None:
+    flow = from_array(X.reshape(-1, 2), 10.0).pipe(*operators)
+    report = flow.to_file(tmp_path / name, chunk=777, threads=3)
+    assert report.output == str(tmp_path / name)
+    whole = flow.to_array()
+    with open_recording(tmp_path / name, dtype=None if name == "y.npy" else flow.dtype, n_channels=2) as rec:
+        assert np.asarray(rec).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("operators", FLOWS.values(), ids=FLOWS)
+def test_delivery_in_another_dtype_is_the_same_whatever_the_way(operators: Any) -> None:
+    flow = from_array(X - 9000.5).pipe(*operators)
+    whole = flow.to_array(out_dtype="int16")
+    assert whole.dtype == np.int16
+    expected = np.clip(np.rint(flow.to_array()), -32768, 32767).astype(np.int16)
+    assert np.array_equal(whole, expected)
+    for options in ({"chunk": 77}, {"threads": 1}, {"executor": "serial"}):
+        with flow.chunks(out_dtype="int16", **options) as chunks:  # type: ignore[arg-type]
+            assert np.concatenate([chunk.array.copy() for chunk in chunks]).tobytes() == whole.tobytes()
+    assert flow.to_array(out_dtype=">f8").dtype.isnative
+
+
+def test_options_are_checked_before_any_work() -> None:
+    touched: list[Any] = []
+    flow = from_array(X).pipe(Map(lambda x: touched.append(x) or x))
+    for options, kind in (
+        ({"threads": 0}, ValueError),
+        ({"chunk": 0}, ValueError),
+        ({"memory": "much"}, ValueError),
+        ({"executor": "warp"}, ValueError),
+        ({"out_dtype": "S3"}, SchemaError),
+        ({"out_dtype": "bool"}, SchemaError),
+    ):
+        for way in (flow.run, flow.to_array, flow.chunks):
+            with pytest.raises(kind):
+                way(**options)  # type: ignore[operator]
+    assert touched == []
+
+
+def test_nothing_runs_before_it_is_asked_for() -> None:
+    def fail(x: np.ndarray) -> np.ndarray:
+        raise AssertionError("ran")
+
+    with no_leaks():
+        flow = from_array(X).pipe(Map(fail))
+        chunks = flow.chunks(threads=4)
+        assert repr(flow)
+        chunks.close()
+
+
+def test_empty_recordings_flow_too(tmp_path: Path) -> None:
+    for operators in FLOWS.values():
+        for rec in (from_array(X[:0]), from_iter([X[:0]]), from_array(X)[5:5]):
+            flow = rec.pipe(*operators)
+            assert flow.to_array().shape == (0,)
+            with flow.chunks() as chunks:
+                assert sum(len(chunk) for chunk in chunks) == 0
+
+
+def test_an_operator_that_plans_differently_once_it_knows_the_length_is_refused() -> None:
+    class Fickle(Scale):
+        def plan(self, inp: Spec) -> Plan:
+            plan = super().plan(inp)
+            return Plan(plan.inp, plan.out, grid=7 if inp.n else 5, detail=plan.detail)
+
+    with pytest.raises(SchemaError, match="Fickle plans differently"):
+        from_iter([X]).pipe(Fickle(2.0)).to_array()

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headrace.core.chunk import Chunk
+from headrace.core.operator import Plan, Spec, Stateful, Windowed
+from headrace.core.span import Halo, Span
+from headrace.errors import SchemaError
+from headrace.signals import Fir, Map, Scale, from_array
+from headrace.testing import BlockMean, CumulativeSum, check_operator
+
+RNG = np.random.default_rng(5)
+X = RNG.standard_normal((2000, 2))
+TAPS = RNG.standard_normal(37)
+
+
+def filtered(x: np.ndarray, mode: str = "same") -> np.ndarray:
+    from scipy.signal import oaconvolve
+
+    wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    taps = TAPS if x.ndim == 1 else TAPS[:, np.newaxis]
+    found: np.ndarray = oaconvolve(wide, taps, mode, axes=0)
+    return found
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint16", "int32", "int64", "float16", "float32", "float64", "complex128", "?"]
+)
+@pytest.mark.parametrize("mode", ["same", "full", "valid"])
+def test_the_filter_conforms_for_every_dtype(dtype: str, mode: str) -> None:
+    x = (X * 50).astype(dtype)
+    check_operator(Fir(TAPS, mode), x, lambda a: filtered(a, mode), tolerance=3e-7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["same", "full", "valid"])
+@pytest.mark.parametrize("n", [0, 1, 2, 36, 37, 38])
+def test_a_signal_shorter_than_the_taps_is_filtered_as_scipy_does(n: int, mode: str) -> None:
+    from scipy.signal import oaconvolve
+
+    x = X[:n, 0]
+    found = from_array(x).pipe(Fir(TAPS, mode)).to_array()  # type: ignore[arg-type]
+    expected = oaconvolve(x, TAPS, mode) if n else x
+    assert found.shape == expected.shape
+    assert np.allclose(found, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("taps", "what"),
+    [
+        ([], "at least one"),
+        ([[1.0]], r"shape \(1, 1\)"),
+        (3.0, "shape"),
+        ([1.0, np.nan], "number 1 is nan"),
+        ([np.inf], "finite"),
+        ("abc", "row of numbers"),
+        ([None], "row of numbers|finite"),
+    ],
+    ids=repr,
+)
+def test_taps_that_are_no_impulse_response_are_refused(taps: Any, what: str) -> None:
+    with pytest.raises(SchemaError, match=what):
+        Fir(taps)
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(SchemaError, match="'wrap'"):
+        Fir([1.0], mode="wrap")  # type: ignore[arg-type]
+
+
+def test_filters_of_one_length_do_not_print_alike() -> None:
+    assert repr(Fir([1.0, 2.0])) != repr(Fir([1.0, 3.0]))
+    assert repr(Fir([1.0, 2.0], "full")).startswith("Fir(2 taps #")
+
+
+def test_the_taps_are_the_callers_no_longer() -> None:
+    taps = np.ones(3)
+    fir = Fir(taps)
+    taps[:] = 0
+    assert fir.taps.tolist() == [1, 1, 1]
+    assert not fir.taps.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint64", "float16", "float32", "float64", "?"])
+def test_scaling_is_done_in_float64_and_rounded_once(dtype: str) -> None:
+    x = (X * 50).astype(dtype)
+    out = np.float32 if np.dtype(dtype).itemsize <= 2 or dtype == "float32" else np.float64
+    gain, offset = [0.1, -3.0], 7.0
+    expected = (x.astype(np.float64) * gain + offset).astype(out)
+    check_operator(Scale(gain, offset), x, expected, tolerance=0)
+    check_operator(Scale(0.1), x[:, 0], (x[:, 0].astype(np.float64) * 0.1 + 0.0).astype(out), tolerance=0)
+
+
+def test_scaling_a_complex_signal_keeps_it_complex() -> None:
+    x = (X[:, 0] + 1j * X[:, 1]).astype(np.complex64)
+    expected = (x.astype(np.complex128) * 2.5 + 1.0).astype(np.complex64)
+    check_operator(Scale(2.5, 1.0), x, expected, tolerance=0)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"gain": np.nan}, {"gain": [1, 2, 3]}, {"offset": [[1]]}, {"offset": np.inf}], ids=repr
+)
+def test_a_scale_that_does_not_fit_the_channels_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError, match="one finite number, or one for each of 2 channels"):
+        from_array(X).pipe(Scale(**bad))
+
+
+def test_a_function_sees_fixed_blocks_with_their_halo_whatever_the_chunks() -> None:
+    x = X[:1000, 0]
+    for chunk, threads in ((1, 1), (37, 3), (100, 2), (1000, 1), (4096, 4)):
+        seen = []
+
+        def fn(a: np.ndarray, seen: list[Any] = seen) -> np.ndarray:
+            seen.append((a[0], len(a), a.flags.writeable))
+            return a
+
+        found = from_array(x).pipe(Map(fn, block=100, halo=(5, 2))).to_array(chunk=chunk, threads=threads)
+        assert found.tobytes() == x.tobytes()
+        edges = [(max(0, s - 5), min(1000, s + 102)) for s in range(0, 1000, 100)]
+        assert set(seen) == {(x[a], b - a, False) for a, b in edges}
+
+
+def test_a_function_of_blocks_conforms() -> None:
+    def demean(a: np.ndarray) -> np.ndarray:
+        return a - a.mean(axis=0)
+
+    expected = np.concatenate([demean(X[s : s + 130]) for s in range(0, len(X), 130)])
+    check_operator(Map(demean, block=130), X, expected, tolerance=0)
+    rounded = Map(np.round, block=64, dtype="int16")
+    with pytest.raises(SchemaError, match=r"returned float64 where int16 was declared: pass dtype="):
+        from_array(X).pipe(rounded).to_array()
+    check_operator(Map(lambda a: np.round(a).astype("int16"), dtype="int16"), X, np.round(X).astype(np.int16))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [lambda a: a[:-1], lambda a: a.sum(), lambda a: a[:, :1], lambda a: None],
+    ids=["short", "number", "one channel", "nothing"],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_function_that_returns_another_shape_is_said_with_both(result: Any, threads: int) -> None:
+    with pytest.raises(SchemaError, match=r"returned shape .* expected \(500, 2\)") as caught:
+        from_array(X).pipe(Map(result, block=500)).to_array(threads=threads)
+    assert any("Map" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyError, MemoryError])
+def test_what_a_function_raises_keeps_its_type_and_says_where(kind: type[Exception], threads: int) -> None:
+    def fn(a: np.ndarray) -> np.ndarray:
+        if a[0, 0] == X[1000, 0]:
+            raise kind("of the user")
+        return a
+
+    flow = from_array(X).pipe(Scale(1.0), Map(fn, block=250), Scale(2.0))
+    with pytest.raises(kind) as caught:
+        flow.run(threads=threads, chunk=250)
+    assert caught.value.__notes__ == ["in stage Map, samples [1000, 1250)"]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_function_that_raises_stop_iteration_does_not_end_the_signal(threads: int) -> None:
+    def fn(a: np.ndarray) -> np.ndarray:
+        raise StopIteration("of the user")
+
+    with pytest.raises(RuntimeError) as caught:  # as in a generator: PEP 479
+        from_array(X).pipe(Map(fn, block=250)).run(threads=threads, chunk=250)
+    assert isinstance(caught.value.__cause__, StopIteration)
+
+
+@pytest.mark.parametrize(
+    "options", [{"fn": 3}, {"fn": len, "block": 0}, {"fn": len, "halo": -1}, {"fn": len, "halo": (0, -2)}], ids=repr
+)
+def test_a_map_that_makes_no_sense_is_refused_before_any_work(options: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError):
+        Map(**options)
+
+
+def test_operators_are_of_one_kind_or_the_other() -> None:
+    for one in (Fir([1.0]), Scale(1.0), Map(np.abs), BlockMean(3)):
+        assert isinstance(one, Windowed)
+        assert not isinstance(one, Stateful)
+    assert isinstance(CumulativeSum(), Stateful)
+    assert not isinstance(CumulativeSum(), Windowed)
+
+
+def test_what_is_no_operator_is_refused_with_the_way_round() -> None:
+    with pytest.raises(SchemaError, match="Map"):
+        from_array(X).pipe(np.abs)  # type: ignore[arg-type]
+
+
+def test_supply_and_demand_agree() -> None:
+    spec = Spec(None, (), np.dtype(np.float32))
+    for plan in (
+        Plan(spec, spec, grid=7, halo=Halo(3, 5)),
+        Plan(spec, spec, grid=4, halo=Halo(1, 6), down=3),
+        Plan(spec, spec, grid=5, halo=Halo(0, 2), up=3, down=2),
+        Plan(spec, spec, up=4),
+    ):
+        for available in range(60):
+            ready = plan.supply(available)
+            assert ready % plan.grid == 0
+            assert ready == 0 or plan.demand(Span(0, ready)).stop <= available
+            assert plan.demand(Span(ready, ready + plan.grid)).stop > available
+
+
+def test_a_chunk_is_an_array_to_numpy() -> None:
+    chunk = Chunk(Span(5, 9), np.arange(4.0))
+    assert np.asarray(chunk) is chunk.array or np.shares_memory(np.asarray(chunk), chunk.array)
+    assert (chunk.start, chunk.stop, len(chunk), repr(chunk)) == (5, 9, 4, "Chunk([5, 9), float64 (4,))")
+    assert chunk.narrow(Span(6, 8)).array.tolist() == [1, 2]
+
+
+class Wrong(Scale):
+    """An operator with a defect that only shows when it is run in pieces."""
+
+    def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
+        super().apply(plan, window, out)
+        out.array[0] += 1 if window.start else 0
+
+
+def test_the_suite_finds_operators_that_depend_on_chunks_or_forget_state() -> None:
+    class Forgetful(CumulativeSum):
+        def step(self, plan: Plan, state: Any, window: Chunk, out: Chunk) -> Any:
+            super().step(plan, state, window, out)
+            return state
+
+    with pytest.raises(AssertionError):
+        check_operator(Wrong(2.0), X, X * 2)
+    with pytest.raises(AssertionError):
+        check_operator(Forgetful(), X, np.cumsum(X, axis=0))
+    with pytest.raises(AssertionError, match="off by"):
+        check_operator(Scale(2.0), X, X * 2.1)
+    with pytest.raises(AssertionError, match="shape"):
+        check_operator(Scale(2.0), X, X[:-1])

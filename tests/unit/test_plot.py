@@ -1,0 +1,130 @@
+"""`rec.plot()` and the envelope behind it."""
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from headrace import signals
+from headrace.errors import MissingExtra, SchemaError
+from headrace.signals.envelope import envelope
+from headrace.signals.plot import plot
+
+RNG = np.random.default_rng(5)
+
+
+def straight(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the envelope from the whole array."""
+    x = x.reshape(len(x), -1)
+    count = min(width, len(x))
+    edges = np.arange(count + 1) * len(x) // count
+    parts = [x[a:b] for a, b in pairwise(edges)]
+    return np.array([np.fmin.reduce(part) for part in parts]), np.array([np.fmax.reduce(part) for part in parts])
+
+
+@pytest.mark.parametrize("width", [1, 7, 100, 1200, 100_000])
+@pytest.mark.parametrize("shape", [(1,), (997,), (20_011, 3)])
+def test_the_envelope_equals_that_of_the_whole_array(width: int, shape: tuple[int, ...]) -> None:
+    x = RNG.standard_normal(shape)
+    found = envelope(signals.from_array(x), width, memory="1MB")
+    low, high = straight(x, width)
+    np.testing.assert_array_equal(found.low, low)
+    np.testing.assert_array_equal(found.high, high)
+
+
+def test_the_envelope_passes_over_nan_and_shows_stretches_that_hold_nothing_else() -> None:
+    x = np.arange(12.0)
+    x[[1, 4, 5, 6, 7]] = np.nan
+    found = envelope(signals.from_array(x), 3)
+    np.testing.assert_array_equal(found.low.ravel(), [0, np.nan, 8])
+    np.testing.assert_array_equal(found.high.ravel(), [3, np.nan, 11])
+
+
+def test_a_recording_of_bools_and_integers_has_an_envelope() -> None:
+    assert envelope(signals.from_array(np.array([True, False])), 1).high.item() == 1
+    assert envelope(signals.from_array(np.array([-128, 127], np.int8)), 1).low.item() == -128
+
+
+@pytest.mark.parametrize(
+    ("recording", "words"),
+    [
+        (signals.from_iter(iter([np.zeros(3)])), "stream"),
+        (signals.from_array(np.zeros(0)), "no samples"),
+        (signals.from_array(np.zeros(3, np.complex64)), "complex64"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(recording: signals.Recording, words: str) -> None:
+    with pytest.raises(SchemaError, match=words):
+        envelope(recording)
+
+
+def test_several_channels_are_stacked_the_first_on_top_with_their_names() -> None:
+    x = RNG.standard_normal((5000, 3))
+    rec = signals.from_array(x, fs=1000, t0=10.0, channel_names=["a", "b", "c"], units="uV")
+    ax = plot(rec, spacing=20.0)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert list(ax.get_yticks()) == [0, -20, -40]
+    assert ax.get_xlabel() == "time (s)"
+    assert ax.get_ylabel() == "channel (20 uV apart)"
+    assert 10.0 <= ax.get_xlim()[0] < ax.get_xlim()[1] <= 15.0
+    lines = ax.get_lines()
+    assert len(lines) == 3
+    for channel, line in enumerate(lines):
+        assert line.get_ydata().max() == x[:, channel].max() - 20 * channel
+        assert line.get_ydata().min() == x[:, channel].min() - 20 * channel
+
+
+def test_one_channel_shows_amplitude_and_a_part_starts_where_it_starts() -> None:
+    rec = signals.from_array(np.arange(1000.0).reshape(500, 2), fs=100, units="mV")
+    ax = rec.plot(channels=1, start="1s", stop="2s")
+    assert ax.get_ylabel() == "amplitude (mV)"
+    (line,) = ax.get_lines()
+    assert line.get_xdata()[0] == 1.0
+    np.testing.assert_array_equal(line.get_ydata(), np.arange(201, 401, 2))
+
+
+def test_without_a_rate_the_axis_counts_samples() -> None:
+    ax = signals.from_array(np.zeros(50)).plot(start=10, stop=20)
+    assert ax.get_xlabel() == "sample"
+    assert ax.get_lines()[0].get_xdata()[0] == 10
+
+
+def test_the_distance_between_channels_is_a_round_number_that_holds_their_range() -> None:
+    ax = signals.from_array(RNG.uniform(-3.3, 3.3, (9000, 2))).plot()
+    assert list(ax.get_yticks()) == [0, -10]
+    assert list(signals.from_array(np.zeros((5, 2))).plot().get_yticks()) == [0, -1]
+
+
+def test_it_draws_into_given_axes_with_the_looks_asked_for() -> None:
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    assert plot(signals.from_array(np.zeros(9)), ax=ax, color="red", linewidth=3) is ax
+    assert ax.get_lines()[0].get_color() == "red"
+    assert ax.get_lines()[0].get_linewidth() == 3
+
+
+@pytest.mark.parametrize("spacing", [0, -1, np.nan])
+def test_a_spacing_that_is_none_is_refused(spacing: float) -> None:
+    with pytest.raises(SchemaError, match="spacing"):
+        plot(signals.from_array(np.zeros((9, 2))), spacing=spacing)
+
+
+def test_neither_pyplot_nor_a_display_is_needed() -> None:
+    code = (
+        "import sys, io, numpy as np, headrace\n"
+        "ax = headrace.signals.from_array(np.zeros(9)).plot()\n"
+        "ax.figure.savefig(io.BytesIO())\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'headrace\[plot\]'") as caught:
+        signals.from_array(np.zeros(9)).plot()
+    assert caught.value.extra == "plot"

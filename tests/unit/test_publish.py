@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import errno
+import gc
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headrace.core.publish import PartFile, refuse_input_as_output
+from headrace.errors import OutputError, OutputExists
+from headrace.testing import no_leaks
+from headrace.testing.faults import part_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "y.bin"
+
+
+def publish(path: Path, data: bytes = b"new", **options: Any) -> None:
+    part = PartFile(path, job="test", **options)
+    part.open(len(data))
+    part.write(memoryview(data), 0)
+    part.commit()
+
+
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("force", [False, True])
+def test_an_output_appears_whole_at_the_end_and_not_before(out: Path, durable: bool, force: bool) -> None:
+    with no_leaks():
+        part = PartFile(out, job="test", durable=durable, force=force)
+        assert part_files(out.parent) == []
+        part.open(6)
+        part.write(memoryview(b"def"), 3)
+        part.write(memoryview(b"abc"), 0)
+        assert not out.exists()
+        assert len(part_files(out.parent)) == 1
+        part.commit()
+        part.abort()
+        part.abort()
+    assert out.read_bytes() == b"abcdef"
+    assert part_files(out.parent) == []
+
+
+def test_the_part_file_is_named_after_output_and_job(out: Path) -> None:
+    names = []
+    for job in ("one", "one", "another"):
+        part = PartFile(out, job=job)
+        part.open(None)
+        names += part_files(out.parent)
+        part.abort()
+    assert names[0] == names[1] != names[2]
+    assert all(name.startswith(".y.bin.") and name.endswith(".part") for name in names)
+
+
+def test_an_output_of_unknown_length_is_cut_to_what_it_got(out: Path) -> None:
+    part = PartFile(out, job="test")
+    part.open(None)
+    part.write(memoryview(b"abcdef"), 0)
+    part.commit(4)
+    assert out.read_bytes() == b"abcd"
+
+
+def test_an_existing_output_is_refused_and_stays(out: Path) -> None:
+    out.write_bytes(b"old")
+    with pytest.raises(OutputExists, match="force=True") as caught:
+        PartFile(out, job="test")
+    assert isinstance(caught.value, FileExistsError)
+    assert caught.value.path == str(out)
+    publish(out, force=True)
+    assert out.read_bytes() == b"new"
+
+
+def test_an_output_that_appeared_meanwhile_is_not_replaced(out: Path) -> None:
+    part = PartFile(out, job="test")
+    part.open(3)
+    part.write(memoryview(b"new"), 0)
+    out.write_bytes(b"of somebody else")
+    with pytest.raises(OutputExists):
+        part.commit()
+    assert out.read_bytes() == b"of somebody else"
+    assert part_files(out.parent) == []
+
+
+def test_a_folder_in_place_of_the_output_or_none_to_hold_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder") as caught:
+        PartFile(tmp_path, job="test")
+    assert caught.value.errno == errno.EISDIR
+    with pytest.raises(OutputError, match="create it first") as caught:
+        PartFile(tmp_path / "nowhere" / "y", job="test")
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_the_part_file_of_a_killed_run_is_swept_and_others_are_not(out: Path) -> None:
+    (out.parent / ".y.bin.0123456789ab.part").write_bytes(b"orphan")
+    (out.parent / ".y.bin.other.0123456789ab.part").write_bytes(b"of y.bin.other")
+    (out.parent / ".z.bin.0123456789ab.part").write_bytes(b"of another output")
+    (out.parent / "y.bin.part").write_bytes(b"the user's own")
+    publish(out)
+    assert sorted(item.name for item in out.parent.iterdir()) == [
+        ".y.bin.other.0123456789ab.part",
+        ".z.bin.0123456789ab.part",
+        "y.bin",
+        "y.bin.part",
+    ]
+
+
+def test_names_with_pattern_letters_sweep_their_own_orphans_only(tmp_path: Path) -> None:
+    path = tmp_path / "y[1]*.bin"
+    (tmp_path / ".y[1]*.bin.0123456789ab.part").write_bytes(b"orphan")
+    (tmp_path / ".y1x.bin.0123456789ab.part").write_bytes(b"of another output")
+    publish(path)
+    assert part_files(tmp_path) == [".y1x.bin.0123456789ab.part"]
+
+
+def test_two_runs_of_one_output_do_not_disturb_each_other(out: Path) -> None:
+    first = PartFile(out, job="test", force=True)
+    first.open(3)
+    with pytest.raises(OutputExists, match="another run is writing"):
+        PartFile(out, job="test", force=True).open(3)
+    second = PartFile(out, job="other options", force=True)
+    second.open(3)
+    second.write(memoryview(b"two"), 0)
+    first.write(memoryview(b"one"), 0)
+    first.commit()
+    assert out.read_bytes() == b"one"
+    second.commit()
+    assert out.read_bytes() == b"two"
+    assert part_files(out.parent) == []
+
+
+def test_a_lost_part_file_object_leaves_nothing(out: Path) -> None:
+    part = PartFile(out, job="test")
+    part.open(3)
+    del part
+    gc.collect()
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_forked_child_does_not_touch_the_part_file_of_its_parent(out: Path, run_victim: Callable[..., Any]) -> None:
+    code = (
+        "import gc, os, sys\n"
+        "from headrace.core.publish import PartFile\n"
+        "for how in ('drop', 'abort'):\n"
+        "    part = PartFile(sys.argv[1], job='test', force=True)\n"
+        "    part.open(3)\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        if how == 'abort':\n"
+        "            part.abort()\n"
+        "        del part\n"
+        "        gc.collect()\n"
+        "        os._exit(0)\n"
+        "    print(os.waitpid(pid, 0)[1], len(os.listdir(os.path.dirname(sys.argv[1]))))\n"
+        "    part.write(memoryview(b'new'), 0)\n"
+        "    part.commit()\n"
+    )
+    folder = out.parent / "out"
+    folder.mkdir()
+    done = run_victim(code, folder / "y.bin")
+    assert done.stdout.split() == ["0", "1", "0", "2"]
+    assert (folder / "y.bin").read_bytes() == b"new"
+
+
+def test_a_folder_that_may_not_be_written_is_said(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    part = PartFile(out, job="test")
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OutputError, match="cannot be created in") as caught:
+        part.open(3)
+    assert caught.value.errno == errno.EACCES
+
+
+def test_a_planted_link_is_never_followed(out: Path) -> None:
+    part = PartFile(out, job="test")
+    part.open(None)
+    (name,) = part_files(out.parent)
+    part.abort()
+    victim = out.parent / "precious"
+    victim.write_bytes(b"precious")
+    (out.parent / name).symlink_to(victim)
+    with pytest.raises(OutputError):
+        PartFile(out, job="test").open(3)
+    assert victim.read_bytes() == b"precious"
+
+
+def test_the_input_is_never_the_output_under_whatever_name(tmp_path: Path) -> None:
+    path, link, hard = tmp_path / "x", tmp_path / "link", tmp_path / "hard"
+    path.write_bytes(b"1")
+    link.symlink_to(path)
+    hard.hardlink_to(path)
+    for name in (path, link, hard, tmp_path / "." / "x"):
+        with pytest.raises(OutputError, match="is the input"):
+            refuse_input_as_output(name, (str(path),))
+    refuse_input_as_output(tmp_path / "y", (str(path),))

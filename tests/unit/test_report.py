@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from headrace.core.report import Meter, peak_memory
+from headrace.signals import Fir, Map, RunReport, Scale, from_array
+
+
+@pytest.fixture(scope="module")
+def report() -> RunReport:
+    flow = from_array(np.zeros((100_000, 2), np.int16)).pipe(Scale(2.0), Fir(np.ones(99)))
+    return flow.run(threads=2, chunk=10_000)
+
+
+def test_a_report_counts_samples_and_bytes_once(report: RunReport) -> None:
+    assert report.n_samples == 100_000
+    assert (report.bytes_in, report.bytes_out) == (400_000, 800_000)
+    assert (report.chunk_samples, report.clipped, report.output) == (10_000, 0, None)
+    assert report.mb_per_s == pytest.approx(0.4 / report.seconds, rel=0.01)
+
+
+def test_a_report_names_stages_and_the_slowest(report: RunReport) -> None:
+    assert set(report.stage_seconds) >= {"read", "Scale", "Fir"}
+    assert report.bottleneck in report.stage_seconds
+    assert 0 < report.efficiency <= 1
+
+
+def test_a_report_measures_memory(report: RunReport) -> None:
+    peak = report.peak_rss_bytes
+    assert 10_000_000 < peak.total <= peak_memory()
+    assert peak.anon > 0
+    assert peak.file > 0
+    assert 0 < report.memory_bytes <= 64_000_000
+
+
+def test_a_report_is_plain_json_and_reads_well(report: RunReport) -> None:
+    again = json.loads(json.dumps(report.to_dict()))
+    assert again["peak_rss_bytes"]["total"] == report.peak_rss_bytes.total
+    assert "100,000 samples in " in str(report)
+    assert f"limited by {report.bottleneck}" in str(report)
+
+
+def test_clipped_values_are_counted_and_said() -> None:
+    flow = from_array(np.array([1e9, np.nan, 3.0, -1e9])).pipe(Scale(1.0))
+    report = flow.run(out_dtype="int16")
+    assert report.clipped == 3
+    assert "3 values clipped" in str(report)
+
+
+def test_a_waiting_consumer_is_named_as_the_bottleneck() -> None:
+    meter = Meter()
+    meter.add({"read": 0.1, "Fir": 0.2, "consumer": 5.0})
+    assert meter.report().bottleneck == "consumer"
+
+
+def test_the_slow_stage_is_the_bottleneck() -> None:
+    def slow(x: np.ndarray) -> np.ndarray:
+        for _ in range(300):
+            x = np.sqrt(np.abs(x) + 1)
+        return x
+
+    report = from_array(np.zeros(40_000)).pipe(Scale(2.0), Map(slow, block=10_000)).run(threads=1)
+    assert report.bottleneck == "Map"
