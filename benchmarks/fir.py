@@ -5,7 +5,7 @@ Method: 100 million float32 samples, baseline wander plus noise, are read from a
 each contender reads, filters with the same 1,023 band-pass taps (mode same), writes everything. Outputs are compared
 on stretches at both ends and around the rivals' chunk borders with a float64 convolution.
 Rival: scipy.signal.oaconvolve in a hand-written loop over chunks of 1 million samples that carries the tail (float32,
-as SciPy computes for float32 input, one thread: it has no threads to give); dask.array.map_overlap(oaconvolve), 2 threads.
+as SciPy computes for float32 input, one thread: it has no threads to give); dask.array.map_overlap, 2 threads.
 Caveats: rivals compute in float32, headrace in float64 and rounds once. Everything is in the page cache.
 Command: headrace bench fir
 """
@@ -36,12 +36,12 @@ def prepare(run: Run) -> None:
 def headrace_flow(run: Run):
     import numpy as np
 
-    import headrace
+    from headrace import signals
 
     taps = np.load(run.inputs / "taps.npy")
     yield
-    with headrace.signals.open(run.inputs / "x.f32", dtype="float32") as recording:
-        report = recording.pipe(headrace.signals.Fir(taps)).to_file(run.outputs / "y.f32", threads=2)
+    with signals.open(run.inputs / "x.f32", dtype="float32") as recording:
+        report = recording.pipe(signals.Fir(taps)).to_file(run.outputs / "y.f32", threads=2)
     return {"work": report.bytes_in / 1e6, "rel_error": error(run)}
 
 

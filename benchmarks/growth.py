@@ -29,20 +29,20 @@ def prepare(run: Run) -> None:
 def fir(run: Run, name: str):
     import numpy as np
 
-    import headrace
+    from headrace import signals
 
     taps = np.hanning(1023)
     yield
-    recording = headrace.signals.open(run.inputs / f"{name}.f32", dtype="float32")
-    report = recording.pipe(headrace.signals.Fir(taps)).to_file(run.outputs / "y.npy", threads=2)
+    recording = signals.open(run.inputs / f"{name}.f32", dtype="float32")
+    report = recording.pipe(signals.Fir(taps)).to_file(run.outputs / "y.npy", threads=2)
     return {"work": report.bytes_in / 1e6}
 
 
 def convert(run: Run, name: str):
-    import headrace
+    from headrace import signals
 
     yield
-    recording = headrace.signals.open(run.inputs / f"{name}.f32", dtype="int16", n_channels=2, scale=0.1)
+    recording = signals.open(run.inputs / f"{name}.f32", dtype="int16", n_channels=2, scale=0.1)
     report = recording.pipe().to_file(run.outputs / "y.npy", threads=2)
     return {"work": report.bytes_in / 1e6}
 

@@ -33,10 +33,10 @@ def prepare(run: Run) -> None:
 
 
 def flow(run: Run, name: str):
-    import headrace
+    from headrace import signals
 
     yield
-    with headrace.signals.open(path_of(run, name), dtype="float32") as recording:
+    with signals.open(path_of(run, name), dtype="float32") as recording:
         count = sum(len(chunk) for chunk in recording.pipe().chunks(threads=2))
     return {"work": 4 * count / 1e6}
 

@@ -33,7 +33,7 @@ _COMMON: dict[str, Any] = {
     # Without `explain`, which traces every line of a failing example and takes minutes for a flow.
     "phases": [Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
 }
-settings.register_profile("ci", max_examples=40, stateful_step_count=40, **_COMMON)
+settings.register_profile("ci", max_examples=60, stateful_step_count=40, **_COMMON)
 settings.register_profile("soak", max_examples=2000, stateful_step_count=100, **_COMMON)
 settings.load_profile("soak" if SOAK else "ci")
 

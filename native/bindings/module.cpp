@@ -7,6 +7,8 @@ void bind_convert(nanobind::module_& m);
 }  // namespace headrace::bindings
 
 NB_MODULE(_native, m) {
+    // A user's stored exception may keep a kernel alive to the end of the interpreter; that is no fault worth a page of text.
+    nanobind::set_leak_warnings(false);
     m.doc() = "Compiled kernels. Same bytes on every ISA; the GIL is released around the work; nothing here starts a thread.";
     headrace::bindings::bind_isa(m);
     headrace::bindings::bind_fir(m);

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
 
 from headrace.core.forks import renew_lock_in_child
 from headrace.core.sizes import format_bytes, parse_bytes
@@ -17,6 +17,14 @@ __all__ = ["DEFAULT_MEMORY", "Budget"]
 
 DEFAULT_MEMORY = "64MB"
 """Budget of a run that names none."""
+
+
+class _Settles(Protocol):
+    """What owes bytes to a budget, and gives them back when it is asked."""
+
+    def settle(self) -> bool:
+        """Release what can be released; say whether nothing is owed any more."""
+        ...
 
 
 class Budget:
@@ -42,6 +50,7 @@ class Budget:
     def __init__(self, size: int | str = DEFAULT_MEMORY) -> None:
         self._size = parse_bytes(size)
         self._used = self._peak = 0
+        self._owing: list[_Settles] = []
         self._lock = threading.Lock()
         renew_lock_in_child(self)
 
@@ -60,6 +69,7 @@ class Budget:
     @property
     def used(self) -> int:
         """Bytes reserved now."""
+        self._settle()
         return self._used
 
     @property
@@ -70,10 +80,11 @@ class Budget:
     @property
     def left(self) -> int:
         """Bytes that can still be reserved."""
-        return self._size - self._used
+        return self._size - self.used
 
     def try_reserve(self, count: int) -> bool:
         """Reserve `count` bytes if they fit; say whether they did."""
+        self._settle()
         with self._lock:
             if self._used + count > self._size:
                 return False
@@ -103,6 +114,17 @@ class Budget:
             if count > self._used:
                 raise ValueError(f"{count} bytes given back of {self._used} reserved")
             self._used -= count
+
+    def _await_returns(self, pool: _Settles) -> None:
+        """Ask a closed pool for its late returns before every answer, until all of its buffers are back."""
+        with self._lock:
+            self._owing.append(pool)
+
+    def _settle(self) -> None:
+        for pool in list(self._owing):
+            if pool.settle():
+                with self._lock, suppress(ValueError):  # another thread was here first
+                    self._owing.remove(pool)
 
     @contextmanager
     def reserved(self, count: int, purpose: str = "a buffer") -> Iterator[None]:

@@ -249,10 +249,21 @@ class BufferPool:
         if not self._origin.here:
             return  # the lock may be held by a thread that only the parent has
         with self._lock:
-            self._closed = True
+            first, self._closed = not self._closed, True
             self._drain()
             for key in list(self._free):
                 self._evict(key)
+            owes = bool(self._lent)
+        if first and owes:
+            self._budget._await_returns(self)  # the other half of this pool, in budget.py
+
+    def settle(self) -> bool:
+        """Take note of returns after `close`; say whether every buffer is back."""
+        if not self._origin.here:
+            return True
+        with self._lock:
+            self._drain()
+            return not self._lent
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 from headrace.core.machine import cpu_count
-from headrace.core.ring import Ring
+from headrace.core.ring import Ring, no_false_end
 from headrace.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -167,7 +167,10 @@ class _InTurn:
         except StopIteration:
             self._ended = True
             raise
-        return self._fn(item)
+        try:
+            return self._fn(item)
+        except StopIteration as error:
+            raise no_false_end(error) from error
 
     def close(self) -> None:
         self._cancelled = True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-__all__ = ["Ring"]
+__all__ = ["Ring", "no_false_end"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -59,6 +59,17 @@ class _State:
             self.results.notify_all()
 
 
+def no_false_end(error: BaseException) -> BaseException:
+    """Replace a task's StopIteration, which an iterator over results would pass on as their end (see PEP 479)."""
+    if not isinstance(error, StopIteration):
+        return error
+    replaced = RuntimeError("a task raised StopIteration")
+    replaced.__cause__ = error
+    for note in getattr(error, "__notes__", ()):
+        replaced.add_note(note)
+    return replaced
+
+
 def _stop(state: _State, origin: Origin) -> None:
     """End the threads of a ring that nobody holds any more."""
     if origin.here:
@@ -90,7 +101,7 @@ def _work(state: _State, fn: Callable[[Any], Any]) -> None:
             result = fn(item)
         except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
             with state.lock:
-                state.error = state.error or error
+                state.error = state.error or no_false_end(error)
             state.stop()
             return
         with state.lock:
