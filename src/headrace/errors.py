@@ -21,6 +21,8 @@ The message says what happened with the numbers, where, and what to do; the same
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "BudgetTooSmall",
     "BufferInUse",
@@ -40,6 +42,17 @@ __all__ = [
 
 class HeadraceError(Exception):
     """Base of every error that headrace raises on its own account."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[HeadraceError], args: tuple[Any, ...], facts: dict[str, Any]) -> HeadraceError:
+    """Unpickle an error, whatever its constructor asks for."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class SourceChanged(HeadraceError, OSError):

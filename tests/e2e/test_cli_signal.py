@@ -129,7 +129,6 @@ OPTIONS: list[tuple[tuple[str, ...], np.ndarray]] = [
     (("--scale", "0.5", "--value-offset", "-1"), (X * 0.5 - 1).astype(np.float32)),
     (("--scale", "1,2,3,4,5,6"), (X * np.arange(1, 7.0)).astype(np.float32)),
     (("--header-bytes", "12"), X[1:]),
-    (("--axis", "1"), X.reshape(6, -1).T),
     (("--out-dtype", "float64"), X.astype(np.float64)),
     (("--out-dtype", "int8"), np.clip(X, -128, 127).astype(np.int8)),
     (("--tmp", "."), X),
@@ -318,7 +317,6 @@ MISUSED: list[tuple[str, ...]] = [
     ("rec.npy", "out.npy", "--fs", "-1"),
     ("rec.npy", "out.npy", "--scale", "big"),
     ("rec.npy", "out.npy", "--start", "soon"),
-    ("rec.npy", "out.npy", "--axis", "2"),
     ("rec.npy", "out.npy", "--tmp", "no/such/folder"),
     ("rec.npy", "out.npy", "--depth", "3"),
 ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headrace import Budget, BufferPool
-from headrace.core.buffers import page_buffer
+from headrace.core.leases import page_buffer
 from headrace.errors import BufferInUse, RingStarved
 
 if TYPE_CHECKING:

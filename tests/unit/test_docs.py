@@ -67,13 +67,17 @@ PUBLIC = [
 # Names in `__all__` that are for headrace's own modules.
 INTERNAL = {
     "headrace.core.arrays.byte_view",
-    "headrace.core.buffers.page_buffer",
+    "headrace.core.arrays.native",
     "headrace.core.executors.executor_of",
     "headrace.core.progress.progress_of",
+    "headrace.core.publish.PART_NAME",
     "headrace.core.report.Meter",
     "headrace.core.report.peak_memory",
     "headrace.core.run.RunOptions",
     "headrace.core.run.check_complete",
+    "headrace.core.sizes.whole_pages",
+    "headrace.signals.sources.open_memmap",
+    "headrace.signals.sources.rest",
 }
 
 
@@ -137,7 +141,7 @@ def test_every_block_of_a_page_runs_or_says_why_not(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    registered = dict(importlib.import_module("headrace.core.registry")._known)
+    registered = dict(importlib.import_module("headrace.core.registry")._registry._known)
     names: dict[str, object] = {"__name__": "__main__"}
     try:
         for block in blocks(page):
@@ -146,7 +150,7 @@ def test_every_block_of_a_page_runs_or_says_why_not(
             with contextlib.redirect_stdout(io.StringIO()):
                 run_python(block, names) if block.language == "python" else run_shell(block)
     finally:
-        known = importlib.import_module("headrace.core.registry")._known
+        known = importlib.import_module("headrace.core.registry")._registry._known
         known.clear()
         known.update(registered)
 

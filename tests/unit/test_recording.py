@@ -83,7 +83,7 @@ def test_a_sample_or_channel_that_is_not_there_is_said(rec: Recording) -> None:
         rec[:, "d"]
     flat = rec[:, 0]
     assert flat[5] == X[5, 0]
-    for key in ((slice(None), 0), (5, 0)):
+    for key in ((slice(None), 1), (5, 1), (slice(None), [0])):
         with pytest.raises(SchemaError, match="no channels"):
             flat[key]
 
@@ -230,3 +230,9 @@ def test_arrays_that_are_no_recordings_are_refused() -> None:
     for x in (np.array(1.0), np.zeros((2, 2, 2)), np.array(["a"]), np.array([object()])):
         with pytest.raises(SchemaError):
             from_array(x)
+
+
+def test_the_one_channel_of_a_flat_recording_may_be_named_by_number(rec: Recording) -> None:
+    flat = rec[:, 0]
+    assert np.array_equal(np.asarray(flat[:, 0]), X[:, 0])
+    assert flat[5, 0] == X[5, 0]

@@ -206,11 +206,11 @@ def test_a_file_that_changed_before_its_first_read_is_noticed(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"scale": [1, 2]}, "3 of them"),
+        ({"scale": [1, 2]}, "for 3 channel"),
         ({"scale": "a"}, "scale= is"),
         ({"value_offset": np.nan}, "finite"),
         ({"n_channels": 0}, "at least 1"),
-        ({"header_bytes": -1}, "not negative"),
+        ({"header_bytes": -1}, "at least 0"),
         ({"axis": 2}, "axis="),
         ({"fs": 0}, "fs="),
         ({"fs": float("nan")}, "fs="),

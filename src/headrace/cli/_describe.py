@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import stat
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.core import registry
+from headrace.core.publish import PART_NAME
 from headrace.core.sizes import format_bytes
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "describe_recording"]
 
-_PART = re.compile(r"\.(?P<output>.+)\.[0-9a-f]{12}\.part")
 _PREVIEW_SAMPLES, _PREVIEW_BYTES = 65_536, 1 << 23
 _MOST_ENTRIES = 100_000
 _GUESSED_DTYPES = {"int16": 2, "float32": 4, "float64": 8}
@@ -80,7 +79,7 @@ def describe(path: Path, options: SourceOptions) -> dict[str, Any]:
     if not stat.S_ISREG(status.st_mode):
         return facts | {"kind": "special", "summary": "a pipe, socket or device: feed it through signals.from_iter"}
     facts["size_bytes"] = status.st_size
-    if _PART.fullmatch(path.name):
+    if PART_NAME.fullmatch(path.name):
         return facts | _part(path)
     if options.dtype is not None:
         return facts | describe_recording([path], options)
@@ -198,7 +197,7 @@ def _folder(path: Path) -> dict[str, Any]:
             kinds[kind] += 1
             if entry.is_file():
                 sizes[kind] += entry.stat().st_size
-            if _PART.fullmatch(entry.name):
+            if PART_NAME.fullmatch(entry.name):
                 parts.append(entry.name)
     contents = [{"kind": kind, "count": count, "size_bytes": sizes[kind]} for kind, count in kinds.most_common()]
     more = f" (the first {_MOST_ENTRIES:,} of more)" if sum(kinds.values()) == _MOST_ENTRIES else ""
@@ -217,7 +216,7 @@ def _folder(path: Path) -> dict[str, Any]:
 
 def _part(path: Path) -> dict[str, Any]:
     """Say whether an unfinished output is being written, or was left by a killed run: a live run holds a lock."""
-    found = _PART.fullmatch(path.name)
+    found = PART_NAME.fullmatch(path.name)
     output = found["output"] if found else path.name
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -113,8 +113,6 @@ _SOURCE = (
     click.option("--value-offset", type=_Worded("numbers", read_numbers), metavar="X[,X...]", help="See --scale."),
     click.option("--header-bytes", type=click.IntRange(min=0), default=0, metavar="N",
                  help="Bytes to skip at the start of a raw file."),
-    click.option("--axis", type=click.IntRange(0, 1), default=0, metavar="0|1",
-                 help="0: sample after sample (default); 1: channel after channel."),
     click.option("--channels", type=_Worded("channels", read_channels), metavar="LIST",
                  help="Channels to take: 0,3-5. One number alone gives shape (n,)."),
     click.option("--start", type=_Worded("position", read_position), metavar="POS",
@@ -163,7 +161,6 @@ class SourceOptions:
     scale: float | list[float] | None = None
     value_offset: float | list[float] | None = None
     header_bytes: int = 0
-    axis: int = 0
     channels: int | list[int] | None = None
     start: str | None = None
     stop: str | None = None

@@ -44,7 +44,7 @@ def sample_dtype(dtype: Any) -> DType:
         found: DType = np.dtype(dtype)
     except TypeError as error:
         raise SchemaError(
-            f"not a dtype: {dtype!r}; samples are int8 to int64, uint8 to uint64, int24, float16, float32, "
+            f"not a dtype of samples in memory: {dtype!r}; they are int8 to int64, uint8 to uint64, float16, float32, "
             "float64, complex64 or complex128, with '<' or '>' for the byte order"
         ) from error
     if found.kind not in "biufc" or found.itemsize > (16 if found.kind == "c" else 8):

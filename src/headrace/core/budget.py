@@ -51,7 +51,7 @@ class Budget:
         self._size = parse_bytes(size)
         self._used = self._peak = 0
         self._owing: list[_Settles] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         renew_lock_in_child(self)
 
     @classmethod

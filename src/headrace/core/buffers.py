@@ -1,26 +1,18 @@
-"""A pool of recycled buffers whose memory goes back when its last view dies.
-
-How a return is noticed: the array handed out is built on a `_Lease` object through the
-``__array_interface__`` protocol, so every view of it (slices, memoryviews, DLPack capsules, tensors) keeps the
-lease alive. A weak reference watches the lease; its callback is ``deque.append`` itself, a C function that takes no
-lock and runs no bytecode, because it may run in any thread, in the middle of a garbage collection, while this
-very pool is locked. The pool drains the deque the next time it is asked for anything.
-"""
+"""A pool of recycled buffers whose memory goes back when its last view dies (`headrace.core.leases` says how)."""
 
 from __future__ import annotations
 
-import mmap
-import sys
 import threading
 import weakref
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from headrace.core.budget import Budget
 from headrace.core.forks import Origin
+from headrace.core.leases import BASELINE, Block, Kind, Lease, Memory, Return, padded, page_buffer, references
 from headrace.core.sizes import format_bytes
 from headrace.errors import BufferInUse, RingStarved
 
@@ -30,31 +22,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
 
-__all__ = ["BufferPool", "PoolStats", "page_buffer"]
-
-_Class = tuple[tuple[int, ...], str]  # what a buffer can be reused for: (shape, dtype)
-
-
-class _Memory(Protocol):
-    """What an allocator returns: something with a writable buffer, freed when nothing refers to it."""
-
-    def __buffer__(self, flags: int, /) -> memoryview: ...
-
-
-def page_buffer(nbytes: int) -> _Memory:
-    """Allocate zeroed, page-aligned private memory, given back to the system as soon as it is dropped.
-
-    Parameters
-    ----------
-    nbytes : int
-        Size, at least 1.
-
-    Notes
-    -----
-    Not ``malloc``: a freed block of a C heap often stays with the process, and a budget that is kept must
-    see it go.
-    """
-    return mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+__all__ = ["BufferPool", "PoolStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +53,6 @@ class PoolStats:
     peak_nbytes: int
 
 
-class _Block:
-    """One allocation, made for one class; lent, returned and lent again."""
-
-    __slots__ = ("interface", "key", "memory", "nbytes")
-
-    def __init__(self, memory: Any, key: _Class, nbytes: int) -> None:
-        self.memory, self.key, self.nbytes = memory, key, nbytes
-        address = np.frombuffer(memory, np.uint8).__array_interface__["data"][0]
-        self.interface = {"version": 3, "shape": key[0], "typestr": key[1], "data": (address, False)}
-
-
-class _Lease:
-    """Owns one block while any view of it lives."""
-
-    __slots__ = ("__array_interface__", "__weakref__", "block", "pool")
-
-    def __init__(self, pool: BufferPool, block: _Block) -> None:
-        self.pool = pool  # the pool outlives its buffers, so that their bytes are always given back
-        self.block = block
-        self.__array_interface__ = block.interface
-
-
-class _Return(weakref.ref[_Lease]):
-    """Watches a lease; appended to the pool's deque when the last view is gone."""
-
-    __slots__ = ("array", "block")
-
-    block: _Block
-    array: weakref.ref[Array]
-
-
 class BufferPool:
     """Aligned buffers under a byte budget, reused by (shape, dtype).
 
@@ -126,6 +63,9 @@ class BufferPool:
     allocate : callable, optional
         ``allocate(nbytes)`` returns an object with a writable buffer of at least `nbytes` bytes, freed when it is
         dropped; the hook for pinned or huge-page memory. Default: page-aligned private memory.
+    prepaid : int
+        Bytes of `memory` that the caller has reserved already and hands over; the pool draws on the rest only beyond
+        them, and gives them back when it is closed.
 
     Notes
     -----
@@ -147,14 +87,16 @@ class BufferPool:
         self,
         memory: int | str | Budget | None = None,
         *,
-        allocate: Callable[[int], _Memory] = page_buffer,
+        allocate: Callable[[int], Memory] = page_buffer,
+        prepaid: int = 0,
     ) -> None:
         self._budget = Budget.of(memory)
+        self._prepaid = self._charged = prepaid
         self._allocate = allocate
-        self._lock = threading.Lock()
-        self._returned: deque[weakref.ref[_Lease]] = deque()
-        self._lent: set[_Return] = set()
-        self._free: defaultdict[_Class, list[_Block]] = defaultdict(list)
+        self._lock = threading.RLock()
+        self._returned: deque[weakref.ref[Lease]] = deque()
+        self._lent: set[Return] = set()
+        self._free: defaultdict[Kind, list[Block]] = defaultdict(list)
         self._allocated = self._reused = self._nbytes = self._peak = 0
         self._closed = False
         self._origin = Origin()
@@ -182,13 +124,13 @@ class BufferPool:
             If the pool is closed.
         """
         self._origin.require("this buffer pool")
-        key: _Class = ((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype).str)
+        key: Kind = ((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype).str)
         with self._lock:
             if self._closed:
                 raise ValueError("this pool is closed")
             self._drain()
-            lease = _Lease(self, self._take(key))
-            watch = _Return(lease, self._returned.append)
+            lease = Lease(self, self._take(key))
+            watch = Return(lease, self._returned.append)
             watch.block = lease.block
             array: Array = np.asarray(lease)
             watch.array = weakref.ref(array)
@@ -210,12 +152,13 @@ class BufferPool:
         ValueError
             If it is not out on loan from this pool.
         """
+        self._origin.require("this buffer pool")
         with self._lock:
             self._drain()
             watch = next((w for w in self._lent if w.array() is array), None)
             if watch is None:
                 raise ValueError("put() takes an array that get() of this pool returned and that is still out")
-            views = _references(array) - _BASELINE
+            views = references(array) - BASELINE
             if views > 0:
                 raise BufferInUse(
                     f"{views} more reference(s) to this buffer are alive (a slice, a memoryview, a second name); "
@@ -253,6 +196,7 @@ class BufferPool:
             self._drain()
             for key in list(self._free):
                 self._evict(key)
+            self._settle_account()
             owes = bool(self._lent)
         if first and owes:
             self._budget._await_returns(self)  # the other half of this pool, in budget.py
@@ -278,26 +222,26 @@ class BufferPool:
     def _drain(self) -> None:
         while self._returned:
             watch = self._returned.popleft()
-            if isinstance(watch, _Return) and watch in self._lent:
+            if isinstance(watch, Return) and watch in self._lent:
                 self._lent.discard(watch)
                 self._keep(watch)
 
-    def _keep(self, watch: _Return) -> None:
+    def _keep(self, watch: Return) -> None:
         if self._closed:
             self._forget(watch.block.nbytes)
         else:
             self._free[watch.block.key].append(watch.block)
 
-    def _take(self, key: _Class) -> _Block:
+    def _take(self, key: Kind) -> Block:
         free = self._free.get(key)
         if free:
             self._reused += 1
             return free.pop()
-        nbytes = _padded(key)
-        if not self._budget.try_reserve(nbytes):
+        nbytes = padded(key)
+        if not self._charge(nbytes):
             for other in list(self._free):  # other classes give way before the caller is refused
                 self._evict(other)
-            if not self._budget.try_reserve(nbytes):
+            if not self._charge(nbytes):
                 raise RingStarved(
                     f"a buffer of {format_bytes(nbytes)} does not fit: {len(self._lent)} buffers are held and the "
                     f"budget of {format_bytes(self._budget.size)} has {format_bytes(self._budget.left)} left; "
@@ -307,20 +251,39 @@ class BufferPool:
         try:
             memory = self._allocate(nbytes)
         except BaseException:
-            self._budget.release(nbytes)
+            self._settle_account()
             raise
         self._allocated += 1
         self._nbytes += nbytes
         self._peak = max(self._peak, self._nbytes)
-        return _Block(memory, key, nbytes)
+        return Block(memory, key, nbytes)
 
-    def _evict(self, key: _Class) -> None:
+    def _evict(self, key: Kind) -> None:
         for block in self._free.pop(key):
             self._forget(block.nbytes)
 
     def _forget(self, nbytes: int) -> None:
         self._nbytes -= nbytes
-        self._budget.release(nbytes)
+        self._settle_account()
+
+    def _charge(self, nbytes: int) -> bool:
+        """Have the budget bear `nbytes` more; say whether it can."""
+        more = max(0, self._nbytes + nbytes - self._charged)
+        if more and not self._budget.try_reserve(more):
+            return False
+        self._charged += more
+        return True
+
+    def _settle_account(self) -> None:
+        """Give back what the budget bears beyond what is held, or prepaid while the pool is open."""
+        due = self._nbytes if self._closed else max(self._prepaid, self._nbytes)
+        if self._charged > due:
+            self._budget.release(self._charged - due)
+            self._charged = due
+
+    def __del__(self) -> None:
+        if hasattr(self, "_origin"):
+            self.close()
 
 
 class Loan:
@@ -341,38 +304,3 @@ class Loan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._array = None
-
-
-def _padded(key: _Class) -> int:
-    """Bytes a buffer really takes: whole pages."""
-    shape, dtype = key
-    nbytes = np.dtype(dtype).itemsize
-    for length in shape:
-        if length < 0:
-            raise ValueError(f"a shape has no negative lengths: got {shape}")
-        nbytes *= length
-    return max(1, -(-nbytes // mmap.PAGESIZE)) * mmap.PAGESIZE
-
-
-def _references(array: Array) -> int:
-    return sys.getrefcount(array)
-
-
-def _calibrate() -> int:
-    """Count the references that `put` itself sees on an array that has one holder and no view.
-
-    Interpreters differ (3.14 lends references to callees), so the count is taken the way `put` takes it, from a
-    holder that owns its reference.
-    """
-
-    class Probe:
-        array = np.empty(0)
-
-        def put(self, array: Array) -> int:
-            return _references(array)
-
-    probe = Probe()
-    return probe.put(probe.array)
-
-
-_BASELINE = _calibrate()

@@ -136,7 +136,7 @@ class _Feed:
     def _compute(self, have: Chunk, span: Span) -> Chunk:
         plan, operator = self.stage.plan, self.stage.operator
         out = Chunk(span, self._allocate((span.size, *plan.out.shape), plan.out.dtype))
-        window = have.narrow(plan.demand(span).clip(have.span))
+        window = have.narrow(plan.demand(span).clip(have.span)).locked()
         try:
             if isinstance(operator, Stateful):
                 self._state = operator.step(plan, self._state, window, out)

@@ -155,7 +155,7 @@ class Chain:
         for number, (stage, cells) in enumerate(zip(self.stages, route.cells, strict=True), start=1):
             direct = number == len(self.stages) and cells == out.span
             target = out if direct else Chunk(cells, scratch(number, cells.size))
-            window = current.narrow(stage.plan.demand(cells))
+            window = current.narrow(stage.plan.demand(cells)).locked()
             try:
                 stage.operator.apply(stage.plan, window, target)  # type: ignore[attr-defined]
             except Exception as error:

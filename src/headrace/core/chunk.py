@@ -50,5 +50,11 @@ class Chunk:
         """View the samples of `span`, which must lie inside this chunk."""
         return self if span == self.span else Chunk(span, self.array[span.within(self.span)])
 
+    def locked(self) -> Chunk:
+        """View the samples so that they cannot be written."""
+        array = self.array.view()
+        array.flags.writeable = False
+        return Chunk(self.span, array)
+
     def __repr__(self) -> str:
         return f"Chunk({self.span}, {self.array.dtype} {self.array.shape})"

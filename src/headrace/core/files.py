@@ -52,8 +52,10 @@ class FileIdentity:
 
     def difference(self, now: FileIdentity) -> str:
         """Say what changed, for an error message."""
-        if now.size < self.size:
+        if now.size < self.size and now.inode == self.inode:
             return f"was truncated from {self.size} to {now.size} bytes"
+        if (now.device, now.inode) != (self.device, self.inode):
+            return "was replaced by another file"
         if now.size > self.size:
             return f"grew from {self.size} to {now.size} bytes"
         return "was rewritten (its modification time moved)"
@@ -97,7 +99,8 @@ class FileReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = str(regular_file(path))
-        self._lock = threading.Lock()
+        self._absolute = os.path.abspath(self.path)  # noqa: PTH100 - Path.absolute keeps "..", which may move
+        self._lock = threading.RLock()
         renew_lock_in_child(self)
         self._reads, self._closed = 0, False
         self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -154,9 +157,19 @@ class FileReader:
 
     def fileno(self) -> int:
         """Give the descriptor, for mapping; it stays this reader's."""
-        if self._closed:
-            raise ValueError(f"{self.path} is closed")
-        return self._fd
+        with self._lock:
+            if self._closed:
+                raise ValueError(f"{self.path} is closed")
+            if self._fd < 0:
+                self._wake()
+            return self._fd
+
+    def rest(self) -> None:
+        """Let go of the descriptor until the next read, which opens the file again if it still is the same one."""
+        with self._lock:
+            if self._fd >= 0 and self._reads == 0 and not self._closed:
+                os.close(self._fd)
+                self._fd = -1
 
     def close(self) -> None:
         """Close the descriptor once the reads under way are done. May be called twice."""
@@ -165,7 +178,7 @@ class FileReader:
                 return
             self._closed = True
             if self._reads == 0:
-                os.close(self._fd)
+                self._shut()
 
     def _pread(self, fd: int, view: memoryview, offset: int, span: Span | None) -> int:
         try:
@@ -205,6 +218,8 @@ class FileReader:
         with self._lock:
             if self._closed:
                 raise ValueError(f"{self.path} is closed")
+            if self._fd < 0:
+                self._wake()
             self._reads += 1
             return self._fd
 
@@ -212,7 +227,26 @@ class FileReader:
         with self._lock:
             self._reads -= 1
             if self._closed and self._reads == 0:
-                os.close(self._fd)
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _wake(self) -> None:
+        """Open the file again after `rest`."""
+        try:
+            fd = os.open(self._absolute, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceIOError(
+                f"{self.path} cannot be opened again: {error.strerror}", path=self.path, errno=error.errno
+            ) from error
+        now = FileIdentity.of(fd)
+        if now != self.identity:
+            os.close(fd)
+            raise self._changed(self.identity.difference(now), None, None)
+        self._fd = fd
 
     def __enter__(self) -> Self:
         return self

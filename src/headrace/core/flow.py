@@ -12,7 +12,7 @@ from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
 from headrace.core.run import Chunks, RunKeywords, RunOptions, check_complete
-from headrace.core.sinks import ArraySink, DiscardSink, file_sink
+from headrace.core.sinks import ArraySink, DiscardSink, Sink, file_sink
 from headrace.core.source import Source
 from headrace.errors import SchemaError
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
     from headrace.core.report import RunReport
-    from headrace.core.sinks import Sink
     from headrace.core.source import StreamSource
 
 __all__ = ["Flow"]
@@ -69,10 +68,10 @@ class Flow:
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
         for operator in operators:
-            if not isinstance(operator, (Windowed, Stateful)):
+            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful)):
                 raise SchemaError(
-                    f"{operator!r} is not an operator: it needs plan() and apply() or step(); "
-                    "wrap a function in headrace.signals.Map"
+                    f"{operator!r} is not an operator, an object with plan() and apply() or step(): "
+                    "make one of a class by calling it, wrap a function in headrace.signals.Map"
                 )
         self._source = source
         self._operators = tuple(operators)
@@ -173,7 +172,9 @@ class Flow:
         SourceChanged, SourceIOError
             If the source changed or failed; the sink is left as if nothing had happened.
         """
-        return self._transfer(lambda _: sink or DiscardSink(), RunOptions.of(self, options), None)
+        if sink is not None and not isinstance(sink, Sink):
+            raise SchemaError(f"{sink!r} is not a sink: for a file use to_file(path), for an array to_array()")
+        return self._transfer(lambda _: sink or DiscardSink(), RunOptions.of(self, options))
 
     def to_file(
         self,
@@ -212,11 +213,9 @@ class Flow:
             See `run`.
         """
         chosen = RunOptions.of(self, options)
-        if isinstance(self._source, Source):
-            refuse_input_as_output(path, self._source.paths)
         job = f"{self._source!r} {self._operators!r} {chosen.dtype}"
         sink = file_sink(path, job=job, force=force, durable=durable)
-        return self._transfer(lambda _: sink, chosen, str(path))
+        return self._transfer(lambda _: sink, chosen)
 
     def to_array(self, **options: Unpack[RunKeywords]) -> Array:
         """Run the flow into one array, if the budget can hold it.
@@ -246,18 +245,21 @@ class Flow:
             return sinks[0]
 
         try:
-            self._transfer(make_sink, chosen, None)
+            self._transfer(make_sink, chosen)
             return sinks[0].array
         finally:
             for sink in sinks:
                 sink.release()  # what the caller keeps is the caller's from here on
 
-    def _transfer(self, make_sink: Callable[[int], Sink], options: RunOptions, output: str | None) -> RunReport:
+    def _transfer(self, make_sink: Callable[[int], Sink], options: RunOptions) -> RunReport:
         """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""
         total = self.n_samples
         meter = Meter()
         engine = options.build(self, meter, in_order=False)
         sink = make_sink(engine.smallest)
+        output = getattr(sink, "path", None)
+        if output is not None and isinstance(self._source, Source):
+            refuse_input_as_output(output, self._source.paths)
         display = progress_of(options.progress, self._label())
         done = 0
         try:
@@ -271,7 +273,7 @@ class Flow:
             check_complete(done, total)
             if isinstance(self._source, Source):
                 self._source.verify()
-            meter.n_samples, meter.output = done, output
+            meter.n_samples, meter.output = done, None if output is None else str(output)
             display.update(done, total, meter, last=True)
             sink.commit(done)
         except BaseException:

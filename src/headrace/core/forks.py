@@ -3,8 +3,9 @@
 A child has one thread, and locks in whatever state the parent's other threads had them at that moment, perhaps held
 by threads that do not exist in the child. What is safe to use there gets its lock anew; what is not says so.
 
-Locks are plain `threading.Lock` objects, entered by ``with``: of all ways to take a lock in Python, only this cannot be
-interrupted by Ctrl-C between taking it and being bound to release it.
+Locks are plain `threading.RLock` objects, entered by ``with``: of all ways to take a lock in Python, only this cannot
+be interrupted by Ctrl-C between taking it and being bound to release it. They are reentrant because a garbage
+collection inside a critical section may end a run that gives its bytes back through the same lock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["Origin", "renew_lock_in_child"]
 
 
 class _Locked(Protocol):
-    _lock: threading.Lock
+    _lock: threading.RLock
 
 
 _LOCKED: weakref.WeakSet[_Locked] = weakref.WeakSet()
@@ -37,7 +38,7 @@ def renew_lock_in_child(owner: _Locked) -> None:
 
 def _renew_locks() -> None:
     for owner in list(_LOCKED):
-        owner._lock = threading.Lock()
+        owner._lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)

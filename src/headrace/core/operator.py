@@ -97,6 +97,8 @@ class Plan:
         Cells that are efficient to ask for at once; a hint that changes no byte.
     workspace : int
         Bytes that one call may use beyond its arguments.
+    shared : int
+        Bytes of tables that all calls share, such as a filter's spectrum.
     detail : Any
         Whatever the operator wants to find again in `apply` or `step`.
     """
@@ -109,6 +111,7 @@ class Plan:
     down: int = 1
     batch: int = 1
     workspace: int = 0
+    shared: int = 0
     detail: Any = None
 
     def demand(self, out: Span) -> Span:
@@ -166,7 +169,8 @@ class Windowed(Operator, Protocol):
 
         Notes
         -----
-        Called from several threads at once, perhaps more than once for one cell, in any order.
+        Called from several threads at once, perhaps more than once for one cell, in any order. Both arrays are
+        recycled buffers, valid during the call only: copy what is to be kept.
         """
         ...
 

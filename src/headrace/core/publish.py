@@ -25,7 +25,10 @@ from headrace.errors import OutputError, OutputExists
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["PartFile", "refuse_input_as_output"]
+__all__ = ["PART_NAME", "PartFile", "refuse_input_as_output"]
+
+PART_NAME = re.compile(r"\.(?P<output>.+)\.[0-9a-f]{12}\.part")
+"""Names of part files; the group ``output`` is the output's name, shortened where it is very long."""
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -47,7 +50,7 @@ class PartFile:
     job : str
         What the run does, in words; runs that differ in it never share a part file.
     force : bool
-        Replace an existing output.
+        Replace an existing output. A symbolic link stays, and what it points to is replaced.
     durable : bool
         Flush file and folder to the disk before and after the rename, so that a power cut keeps what was published.
 
@@ -65,14 +68,20 @@ class PartFile:
 
     def __init__(self, path: str | os.PathLike[str], *, job: str, force: bool = False, durable: bool = False) -> None:
         self.path = Path(path)
+        self._target = Path(os.path.realpath(path))  # whatever happens to the working folder or to links meanwhile
         self._force, self._durable = force, durable
-        digest = xxhash.xxh3_64_hexdigest(f"{self.path.name}\0{job}".encode())[:12]
-        self._stem = _stem(self.path.name)
-        self._part = self.path.with_name(f".{self._stem}.{digest}.part")
+        digest = xxhash.xxh3_64_hexdigest(f"{self._target.name}\0{job}".encode())[:12]
+        self._stem = _stem(self._target.name)
+        self._part = self._target.with_name(f".{self._stem}.{digest}.part")
         self._fd = -1
         self._opening = False
         self._origin = Origin()
-        self._check_free()
+        try:
+            self._check_free()
+        except OutputError:
+            raise
+        except OSError as error:
+            raise self._error(error, "cannot be written there") from error
         _OPEN_PARTS.add(self)
 
     def open(self, nbytes: int | None) -> None:
@@ -88,9 +97,9 @@ class PartFile:
         OutputError
             If the space is not there (``errno.ENOSPC``) or the folder cannot be written.
         """
-        self._sweep()
         self._opening = True
         try:
+            self._sweep()
             self._create()
         except FileExistsError as error:
             self._opening = False
@@ -100,17 +109,17 @@ class PartFile:
             ) from error
         except OSError as error:
             self.abort()
-            raise self._error(error, f"cannot be created in {self.path.parent}") from error
+            raise self._error(error, f"cannot be created in {self._target.parent}") from error
         self._opening = False
         if nbytes:
             try:
                 os.posix_fallocate(self._fd, 0, nbytes)
             except OSError as error:
                 self.abort()
-                free = _free_bytes(self.path.parent)
+                free = _free_bytes(self._target.parent)
                 raise self._error(
                     error,
-                    f"needs {format_bytes(nbytes)} in {self.path.parent}, where {format_bytes(free)} are free",
+                    f"needs {format_bytes(nbytes)} in {self._target.parent}, where {format_bytes(free)} are free",
                 ) from error
 
     def write(self, data: memoryview, offset: int) -> None:
@@ -132,7 +141,7 @@ class PartFile:
                 os.fsync(self._fd)
             self._rename()
             if self._durable:
-                _sync_folder(self.path.parent)
+                _sync_folder(self._target.parent)
         except OSError as error:
             self.abort()
             if isinstance(error, OutputError):
@@ -163,35 +172,35 @@ class PartFile:
 
     def _rename(self) -> None:
         if self._force:
-            self._part.replace(self.path)
+            self._part.replace(self._target)
             return
         try:
-            os.link(self._part, self.path)  # unlike rename, never replaces
+            os.link(self._part, self._target)  # unlike rename, never replaces
         except FileExistsError as error:
             raise self._exists() from error
         except OSError:  # a file system without hard links
             self._check_free()
-            self._part.replace(self.path)
+            self._part.replace(self._target)
         else:
             with suppress(OSError):  # published all the same; the next run sweeps the second name
                 self._part.unlink()
 
     def _check_free(self) -> None:
-        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+        if self._target.exists() and not (self._target.is_file() or self._target.is_dir()):
             raise OutputError(
                 f"{self.path} is a device, pipe or socket, which renaming would replace: name a file",
                 path=str(self.path),
                 errno=errno.EINVAL,
             )
-        if self.path.is_dir():
+        if self._target.is_dir():
             raise OutputError(f"{self.path} is a folder: name a file in it", path=str(self.path), errno=errno.EISDIR)
-        if not self.path.parent.is_dir():
+        if not self._target.parent.is_dir():
             raise OutputError(
                 f"the folder {self.path.parent} does not exist: create it first",
                 path=str(self.path),
                 errno=errno.ENOENT,
             )
-        if not self._force and self.path.exists():
+        if not self._force and self._target.exists():
             raise self._exists()
 
     def _exists(self) -> OutputExists:
@@ -199,9 +208,9 @@ class PartFile:
 
     def _sweep(self) -> None:
         """Remove the part files of killed runs: those that no process holds a lock on."""
-        ours = re.compile(rf"\.{re.escape(self._stem)}\.[0-9a-f]{{12}}\.part")
-        for orphan in self.path.parent.iterdir():
-            if not ours.fullmatch(orphan.name):
+        for orphan in self._target.parent.iterdir():
+            named = PART_NAME.fullmatch(orphan.name)
+            if named is None or named["output"] != self._stem:
                 continue
             try:
                 fd = os.open(orphan, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)

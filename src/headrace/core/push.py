@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from headrace.core.buffers import BufferPool
 from headrace.core.cascade import Cascade
 from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
-from headrace.core.engine import Means, PullEngine, pages
+from headrace.core.engine import Means
 from headrace.core.operator import Stateful
-from headrace.core.schedule import Demand, fit, smallest
+from headrace.core.pull import PullEngine
+from headrace.core.schedule import Demand, Schedule, fit, reserve_fitting, smallest
+from headrace.core.sizes import whole_pages
 from headrace.core.source import Source
 from headrace.core.span import Span
 from headrace.errors import HeadraceError, RingStarved, SchemaError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PushEngine"]
 
+_END: Any = object()  # a stream may yield anything else by mistake, and is then told so
 _OUTPUTS = 3  # chunks handed over: in the making, with the consumer, just let go
 
 
@@ -67,7 +70,7 @@ class PushEngine:
             self._inp = operator.plan(self._inp).out
         self._feeder: PullEngine | None = None
         if isinstance(source, Source):
-            feeding = Means(means.executor, means.meter, self._inp.dtype, means.chunk)
+            feeding = Means(means.executor, means.meter, self._inp.dtype, means.chunk, means.threads)
             self._feeder = PullEngine(source, head, feeding, in_order=True)
         self._planned = Cascade(self._inp, self._tail, np.empty)
         self._need = self._demand()
@@ -84,20 +87,25 @@ class PushEngine:
     def begin(self, budget: Budget) -> None:
         """See `Engine.begin`."""
         means, feeder = self._means, self._feeder
-        least = feeder.smallest if feeder else 0
-        spare = max(0, budget.left - self.smallest) // 2 if feeder else 0
-        schedule = fit(self._need, budget, 1, chunk=means.chunk, beside=least + spare)
-        self._samples = schedule.samples
-        inner = self._inner_bytes(schedule.samples)
-        share = budget.left - schedule.nbytes if feeder else 0
-        self._inner, self._outer = BufferPool(inner), BufferPool(budget)
-        self._budget = budget
-        budget.reserve(inner + share, "the row of operators")
-        self._reserved = inner + share
+        own = feeding = Schedule(0, 0, 0)
+
+        def choose() -> Schedule:
+            nonlocal own, feeding
+            least = feeder.smallest if feeder else 0
+            spare = max(0, budget.left - self.smallest) // 2 if feeder else 0
+            own = fit(self._need, budget, 1, chunk=means.chunk, beside=least + spare)
+            if feeder:
+                feeding = feeder.fit(budget, beside=own.nbytes)
+            return Schedule(own.threads, own.samples, own.nbytes + feeding.nbytes)
+
+        whole = reserve_fitting(choose, budget)
+        self._budget, self._samples = budget, own.samples
+        inner = self._inner_bytes(own.samples)
+        self._reserved = inner + feeding.nbytes
+        self._inner, self._outer = BufferPool(inner), BufferPool(budget, prepaid=own.nbytes - inner)
         if feeder:
-            feeder.begin(Budget(share))
-        means.meter.chunk_samples = schedule.samples
-        means.meter.memory_bytes += schedule.nbytes
+            feeder.begin(Budget(feeding.nbytes))
+        means.meter.chunk_samples, means.meter.memory_bytes = own.samples, whole.nbytes
 
     def chunks(self) -> Closing[Chunk]:
         """See `Engine.chunks`."""
@@ -155,9 +163,9 @@ class PushEngine:
         iterator = iter(self._source)  # type: ignore[arg-type]
         for number in _count():
             before = time.perf_counter()
-            array = next(iterator, None)
+            array = next(iterator, _END)
             meter.add({"read": time.perf_counter() - before})
-            if array is None:
+            if array is _END:
                 return
             array = self._checked(array, number)
             meter.bytes_in += array.nbytes
@@ -181,9 +189,9 @@ class PushEngine:
 
         def cost(threads: int, samples: int) -> int:
             del threads  # the row runs in one
-            return self._inner_bytes(samples) + _OUTPUTS * pages(self._flow_of(samples)[-1] * self._out_bytes)
+            return self._inner_bytes(samples) + _OUTPUTS * whole_pages(self._flow_of(samples)[-1] * self._out_bytes)
 
-        least = max(1, pages(1) // widest)
+        least = max(1, whole_pages(1) // widest)
         return Demand(n_out=None, least=least, unit=max(least, min(longest, 65536)), sample_bytes=4 * widest, cost=cost)
 
     @property
@@ -201,13 +209,15 @@ class PushEngine:
 
     def _inner_bytes(self, samples: int) -> int:
         """Bytes of the row's own buffers: of each stage what it carries, twice, joined with a piece, and its output."""
-        total = pages(1)
+        total = whole_pages(1) + sum(stage.plan.shared for stage in self._planned.stages)
         for stage, count in zip(self._planned.stages, self._flow_of(samples), strict=False):
             plan, carried = stage.plan, self._carried(stage)
-            total += 2 * pages(carried * plan.inp.sample_bytes) + pages((carried + count) * plan.inp.sample_bytes)
+            total += 2 * whole_pages(carried * plan.inp.sample_bytes) + whole_pages(
+                (carried + count) * plan.inp.sample_bytes
+            )
             total += plan.workspace
         for stage, count in zip(self._planned.stages, self._flow_of(samples)[1:], strict=True):
-            total += 2 * pages(count * stage.plan.out.sample_bytes)  # a generator may still hold the one before
+            total += 2 * whole_pages(count * stage.plan.out.sample_bytes)  # a generator may still hold the one before
         return total
 
     def _lend(self, shape: tuple[int, ...], dtype: object) -> Array:

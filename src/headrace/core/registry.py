@@ -27,7 +27,7 @@ class _Registry:
     """The providers known to this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         renew_lock_in_child(self)
         self._known: dict[tuple[str, str], Callable[..., Any]] = {}
         self._entry_points: dict[str, dict[str, Any]] = {}

@@ -31,7 +31,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 _LAST_STEPS_S = 0.5  # what a thread that has left our code may take to disappear
-_JOIN_TIMEOUT_S = 5.0  # a thread stuck in a dead network mount must not hold up Ctrl-C for ever
+_JOIN_TIMEOUT_S = 2.0  # a thread stuck in a dead network mount must not hold up Ctrl-C for ever
 
 
 class _State:
@@ -176,7 +176,8 @@ class Ring(Generic[_In, _Out]):
                 result: _Out = state.done.pop(ticket)
                 return result
         finished = self._exhausted and self._issued == self._taken and not state.stopping
-        self.close()
+        if state.error is None:
+            self.close()  # with an error, raising it at once comes before waiting for the tasks still in work
         error, state.error = state.error, None  # a second reference would keep the traceback's buffers alive
         if error is None:
             if finished or self._finished:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from headrace.core.arrays import native, sample_dtype
 from headrace.core.budget import Budget
 from headrace.core.cast import check_cast
-from headrace.core.engine import Engine, Means, PullEngine
+from headrace.core.checks import whole_number
+from headrace.core.engine import Means
 from headrace.core.executors import executor_of
 from headrace.core.operator import Windowed
 from headrace.core.progress import progress_of
+from headrace.core.pull import PullEngine
 from headrace.core.push import PushEngine
 from headrace.core.report import Meter
 from headrace.core.source import Source
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import DType
     from headrace.core.chunk import Chunk
+    from headrace.core.engine import Engine
     from headrace.core.executors import Closing, Executor
     from headrace.core.flow import Flow
     from headrace.core.progress import ProgressArgument
@@ -56,6 +59,8 @@ class RunOptions:
         Who works.
     owned : bool
         Whether the executor was made for this run, and is closed with it.
+    threads : int
+        The most tasks to run at once.
     progress : ProgressArgument
         What to tell about progress.
     chunk : int or None
@@ -67,6 +72,7 @@ class RunOptions:
     budget: Budget
     executor: Executor
     owned: bool
+    threads: int
     progress: ProgressArgument
     chunk: int | None
     dtype: DType
@@ -85,17 +91,21 @@ class RunOptions:
         unknown = sorted(set(options) - set(RunKeywords.__annotations__))
         if unknown:
             raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(RunKeywords.__annotations__)}")
-        chunk, executor = options.get("chunk"), options.get("executor")
-        if chunk is not None and chunk < 1:
-            raise ValueError(f"chunk= is at least 1 sample: got {chunk}")
+        chunk, threads, given = options.get("chunk"), options.get("threads"), options.get("executor")
+        if chunk is not None:
+            chunk = whole_number("chunk", chunk, least=1)
+        if threads is not None:
+            threads = whole_number("threads", threads, least=1)
+        executor = executor_of(given, threads)
         dtype = flow.dtype
         if options.get("out_dtype") is not None:
             dtype = native(sample_dtype(options["out_dtype"]))
             check_cast(flow.dtype, dtype)
         return cls(
             budget=Budget.of(options.get("memory")),
-            executor=executor_of(executor, options.get("threads")),
-            owned=executor is None or isinstance(executor, str),
+            executor=executor,
+            owned=given is None or isinstance(given, str),
+            threads=min(executor.threads, threads or executor.threads),
             progress=options.get("progress"),
             chunk=chunk,
             dtype=dtype,
@@ -103,7 +113,7 @@ class RunOptions:
 
     def build(self, flow: Flow, meter: Meter, *, in_order: bool) -> Engine:
         """Choose and make the engine of a run; it has not begun."""
-        means = Means(self.executor, meter, self.dtype, self.chunk)
+        means = Means(self.executor, meter, self.dtype, self.chunk, self.threads)
         source, operators = flow.source, flow.operators
         if isinstance(source, Source):
             windowed = [operator for operator in operators if isinstance(operator, Windowed)]
@@ -149,6 +159,7 @@ class Chunks:
             raise Cancelled("this iteration was closed, or ended by an error, before all chunks were taken")
         if self._handed:
             self._meter.add({"consumer": time.perf_counter() - self._handed})
+            self._handed = 0.0
         try:
             if self._iterator is None:
                 self._engine = self._options.build(self._flow, self._meter, in_order=True)
@@ -156,6 +167,8 @@ class Chunks:
                 self._iterator = self._engine.chunks()
             chunk = self._take(self._iterator)
         except RingStarved:
+            if self._iterator is None:
+                self.close()
             raise  # let go of some chunks, and ask again
         except StopIteration:
             self._complete()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from headrace.core.budget import Budget
 
-__all__ = ["Demand", "Schedule", "fit", "smallest"]
+__all__ = ["Demand", "Schedule", "fit", "reserve_fitting", "smallest"]
 
 _TARGET_BYTES = 2 * 1024 * 1024  # per chunk: large against the cost of handing it over, small against a shared cache
 _TASKS_PER_THREAD = 4  # short inputs are cut so that each thread gets some
@@ -105,6 +105,14 @@ def fit(demand: Demand, budget: Budget, threads: int, *, chunk: int | None = Non
         needed=needed,
         available=budget.left,
     )
+
+
+def reserve_fitting(choose: Callable[[], Schedule], budget: Budget) -> Schedule:
+    """Fit and reserve as one step, though others may take from the same budget between the two."""
+    while True:
+        schedule = choose()
+        if budget.try_reserve(schedule.nbytes):
+            return schedule
 
 
 def _last_resort(demand: Demand, chunk: int | None) -> int:

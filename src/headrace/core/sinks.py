@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,8 +16,6 @@ from headrace.core.sizes import format_bytes
 from headrace.errors import BudgetTooSmall
 
 if TYPE_CHECKING:
-    import os
-
     from headrace.core.arrays import Array
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
@@ -29,7 +28,8 @@ __all__ = ["ArraySink", "DiscardSink", "NpySink", "RawSink", "Sink", "file_sink"
 class Sink(Protocol):
     """Takes the chunks of one flow.
 
-    Life: `open`, then `write` any number of times, then `commit`; or `abort` at any point.
+    Life: `open`, then `write` any number of times, then `commit`; or `abort` at any point. A sink that writes a file
+    has it as attribute `path`, so that a flow can refuse to write over its own input.
     """
 
     def open(self, spec: Spec) -> None:
@@ -83,6 +83,7 @@ class RawSink:
     ) -> None:
         self._part = PartFile(path, job=job, force=force, durable=durable)
         self._spec: Spec | None = None
+        self.path = os.fspath(path)
 
     def open(self, spec: Spec) -> None:
         """See `Sink.open`."""

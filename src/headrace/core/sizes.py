@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import operator
 import re
 from fractions import Fraction
 from typing import SupportsIndex
 
-__all__ = ["format_bytes", "parse_bytes"]
+__all__ = ["format_bytes", "parse_bytes", "whole_pages"]
 
 _UNITS = {"": 1, "B": 1}
 for _power, _letter in enumerate("KMGTP", start=1):
@@ -56,6 +57,11 @@ def parse_bytes(size: SupportsIndex | str) -> int:
     if count < 1:
         raise ValueError(f"a size is at least one byte: got {size!r}")
     return count
+
+
+def whole_pages(nbytes: int) -> int:
+    """Round up to whole pages of memory: what a buffer really takes."""
+    return -(-nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 def format_bytes(count: float) -> str:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.core import registry
+from headrace.core.checks import whole_number
 from headrace.errors import FormatError, SchemaError
 from headrace.signals.recording import Labels, Recording
-from headrace.signals.sources import ArraySource, ConcatSource, IterSource, open_npy, open_raw
+from headrace.signals.sources import ArraySource, ConcatSource, IterSource, open_memmap, open_npy, open_raw, rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,18 +98,21 @@ def open(  # noqa: A001, PLR0913 - the verb users know, and the facts a raw file
     >>> rec.shape, rec.dtype, rec.duration_s
     ((4, 2), dtype('float32'), 0.004)
     """
-    _check_rate(fs)
-    if axis not in (0, 1):
-        raise SchemaError(f"axis= is 0 (sample after sample) or 1 (channel after channel): got {axis!r}")
+    fs = _rate(fs)
+    _check_axis(axis)
     options = {
         "dtype": dtype,
-        "n_channels": n_channels,
+        "n_channels": None if n_channels is None else whole_number("n_channels", n_channels, least=1),
         "fs": fs,
         "calibration": (scale, value_offset),
-        "header_bytes": header_bytes,
+        "header_bytes": whole_number("header_bytes", header_bytes, least=0),
         "axis": axis,
     }
-    sources = [_open_one(one, options) for one in expand(path)]
+    sources = []
+    for one in expand(path):
+        sources.append(_open_one(one, options))
+        if len(sources) > 1:
+            rest(sources[-2])  # thousands of files are not thousands of descriptors
     labels = Labels(t0, tuple(channel_names) if channel_names is not None else None, units)
     recording = Recording(sources[0] if len(sources) == 1 else ConcatSource(sources), labels)
     if channels is not None:
@@ -162,19 +166,23 @@ def from_array(
     Returns
     -------
     Recording
-        Views `x`, which must not change while a flow runs.
+        Views `x`, which must not change while a flow runs. A whole `numpy.memmap` is read through its file instead, so
+        that its pages do not count in the process's memory.
 
     Raises
     ------
     SchemaError
         If shape, dtype or options do not fit.
     """
-    _check_rate(fs)
-    array: Array = np.asarray(x)
+    fs = _rate(fs)
+    _check_axis(axis)
+    array: Array = np.asanyarray(x)
+    mapped = open_memmap(array, axis, fs) if segments is None else None
+    array = np.asarray(array)
     if axis == 1 and array.ndim == 2:
         array = array.T
     labels = Labels(t0, tuple(channel_names) if channel_names is not None else None, units)
-    return Recording(ArraySource(array, fs, segments), labels)
+    return Recording(mapped or ArraySource(array, fs, segments), labels)
 
 
 def from_iter(
@@ -206,7 +214,7 @@ def from_iter(
     >>> live.pipe(headrace.signals.Scale(2)).to_array()
     array([0., 0., 0., 2., 2., 2.], dtype=float32)
     """
-    _check_rate(fs)
+    fs = _rate(fs)
     labels = Labels(t0, tuple(channel_names) if channel_names is not None else None, units)
     return Recording(IterSource(arrays, fs), labels)
 
@@ -271,6 +279,8 @@ def expand(path: _Path | Sequence[_Path]) -> list[_Path]:
         If the list is empty.
     """
     if not isinstance(path, (str, os.PathLike)):
+        if isinstance(path, bytes) or not hasattr(path, "__iter__"):  # type: ignore[unreachable]  # types are promises
+            raise SchemaError(f"a path is a str or path-like, or a list of them: got {path!r}")
         if not path:
             raise SchemaError("no path was given: the list is empty")
         return [one for part in path for one in expand(part)]
@@ -283,6 +293,15 @@ def expand(path: _Path | Sequence[_Path]) -> list[_Path]:
     return list(found)
 
 
-def _check_rate(fs: float | None) -> None:
-    if fs is not None and not (isinstance(fs, (int, float)) and math.isfinite(fs) and fs > 0):
+def _check_axis(axis: int) -> None:
+    if axis not in (0, 1):
+        raise SchemaError(f"axis= is 0 (sample after sample) or 1 (channel after channel): got {axis!r}")
+
+
+def _rate(fs: Any) -> float | None:
+    if fs is None:
+        return None
+    rate = float(fs) if isinstance(fs, (int, float, np.integer, np.floating)) else math.nan
+    if not (math.isfinite(rate) and rate > 0):
         raise SchemaError(f"fs= is a positive number of samples per second: got {fs!r}")
+    return rate

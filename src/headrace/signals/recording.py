@@ -228,7 +228,9 @@ class Recording:
     __iter__ = None  # samples one by one would be a trap; iterate over rec.pipe() for chunks
 
     def __getitem__(self, key: Any) -> Any:
-        time, channels = key if isinstance(key, tuple) else (key, slice(None))
+        time, channels = (*key, slice(None))[:2] if isinstance(key, tuple) and key else (key, slice(None))
+        if isinstance(key, tuple) and len(key) > 2:
+            raise SchemaError(f"a recording has two axes, samples and channels: got {key!r}")
         if isinstance(time, (int, np.integer)):
             return self._sample(int(time), channels)
         if not isinstance(time, slice) or time.step not in (None, 1):
@@ -276,6 +278,8 @@ class Recording:
     def _of_channels(self, key: Any) -> Recording:
         if isinstance(key, slice) and key == slice(None):
             return self
+        if self.ndim == 1 and isinstance(key, (int, np.integer)) and key == 0:
+            return self
         if self.ndim == 1:
             raise SchemaError("this recording has shape (n,): there are no channels to choose from")
         chosen = np.arange(self.n_channels)
@@ -283,6 +287,8 @@ class Recording:
             picked = chosen[self._names_to_numbers(key)]
         except IndexError as error:
             raise SchemaError(f"channels {key!r} are not all among the {self.n_channels} there are") from error
+        if np.ndim(picked) > 1:
+            raise SchemaError(f"channels are one number, or a row of them: got {key!r}")
         channels = [int(c) for c in np.atleast_1d(picked)]
         if not channels:
             raise SchemaError(f"no channel chosen by {key!r}")

@@ -70,7 +70,7 @@ class Fir:
         complex_input = inp.dtype.kind == "c"
         kernel = self._kernel(complex_input or self.taps.dtype.kind == "c")
         shift, n_out = self._extent(inp.n, count)
-        batch = max(1, _LANES // inp.n_channels)
+        batch = max(1, kernel.lanes // inp.n_channels)
         widened = self._widened(inp.dtype)
         copied = 0 if widened is None else widened.itemsize * (kernel.cell * batch + count) * inp.n_channels
         out = replace(inp, n=n_out, dtype=self._out_dtype(inp.dtype))
@@ -80,6 +80,7 @@ class Fir:
             grid=kernel.cell,
             halo=Halo(count - 1 - shift, shift),
             batch=batch,
+            shared=_TABLE_BYTES * kernel.fft_length,
             workspace=kernel.workspace_bytes(inp.n_channels) + copied,
             detail=(kernel, shift, widened),
         )
@@ -135,7 +136,7 @@ class Fir:
         return f"Fir({len(self.taps)} taps {_digest(self.taps)}, mode={self.mode!r})"
 
 
-_LANES = 8  # cells of a single channel that the widest kernel works on at once
+_TABLE_BYTES = 32  # per point of the FFT: the taps' spectrum, and the twiddle factors of all passes
 
 
 def _checked(taps: Any) -> Array:

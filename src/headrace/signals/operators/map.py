@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from headrace.core.arrays import native, sample_dtype
+from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
@@ -43,7 +44,7 @@ class Map:
     -----
     `fn` must be pure: it is called from several threads at once, in any order, and more than once for a block that
     a later operator needs for its own halo. It may keep the GIL, but then threads do not help. The array it gets is
-    read-only. What it raises reaches the caller with its type, and a note of the block.
+    its own, to change or to keep. What it raises reaches the caller with its type, and a note of the block.
 
     Examples
     --------
@@ -63,12 +64,11 @@ class Map:
     def __post_init__(self) -> None:
         if not callable(self.fn):
             raise SchemaError(f"Map takes a function: got {self.fn!r}")
-        if self.block < 1:
-            raise SchemaError(f"block= is at least 1 sample: got {self.block}")
-        left, right = self.halo if isinstance(self.halo, tuple) else (self.halo, self.halo)
-        if left < 0 or right < 0:
-            raise SchemaError(f"halo= is not negative: got {self.halo}")
-        object.__setattr__(self, "_halo", Halo(left, right))
+        object.__setattr__(self, "block", whole_number("block", self.block, least=1))
+        sides = self.halo if isinstance(self.halo, (tuple, list)) else (self.halo, self.halo)
+        if len(sides) != 2:
+            raise SchemaError(f"halo= is one number of samples, or two, left and right: got {self.halo!r}")
+        object.__setattr__(self, "_halo", Halo(*(whole_number("halo", side, least=0) for side in sides)))
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
@@ -79,7 +79,7 @@ class Map:
             replace(inp, dtype=dtype),
             grid=self.block,
             halo=self._halo,
-            workspace=2 * window * inp.n_channels * dtype.itemsize,
+            workspace=3 * window * inp.n_channels * dtype.itemsize,
         )
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
@@ -90,17 +90,18 @@ class Map:
             out.array[block.within(out.span)] = result[block.within(context)]
 
     def _call(self, context: Chunk, plan: Plan) -> Array:
-        given = context.array.view()
-        given.flags.writeable = False
+        given = context.array.copy()  # the function's own: it may change it, and keep it
         result = np.asarray(self.fn(given))
         if result.shape != given.shape:
             raise SchemaError(
                 f"{_name(self.fn)} returned shape {result.shape} for samples {context.span}; expected {given.shape}, "
                 "the shape it was given, halo included"
             )
-        if not np.can_cast(result.dtype, plan.out.dtype, "same_kind"):
+        rule: Literal["same_kind", "safe"] = "same_kind" if plan.out.dtype.kind in "fc" else "safe"  # integers wrap
+        if not np.can_cast(result.dtype, plan.out.dtype, rule):
             raise SchemaError(
-                f"{_name(self.fn)} returned {result.dtype} where {plan.out.dtype} was declared: pass dtype= to Map"
+                f"{_name(self.fn)} returned {result.dtype}, which {plan.out.dtype}, the declared dtype, cannot hold: "
+                f"pass dtype={str(result.dtype)!r} to Map, or convert in the function"
             )
         return result
 

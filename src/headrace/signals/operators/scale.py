@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from headrace import _native
 from headrace.core.arrays import float_dtype
 from headrace.core.operator import Plan, Spec
-from headrace.errors import SchemaError
+from headrace.signals.per_channel import finite_numbers, spread
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -50,15 +50,16 @@ class Scale:
 
     gain: Any = 1.0
     offset: Any = 0.0
+    _gain: Array = field(init=False, repr=False)
+    _offset: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_gain", finite_numbers("gain", self.gain))
+        object.__setattr__(self, "_offset", finite_numbers("offset", self.offset))
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
-        gain, offset = (
-            self._per_channel(name, value, inp.n_channels)
-            for name, value in (("gain", self.gain), ("offset", self.offset))
-        )
-        width = max(len(gain), len(offset))
-        detail = tuple(np.ascontiguousarray(np.broadcast_to(values, width)) for values in (gain, offset))
+        detail = spread(("gain", "offset"), self._gain, self._offset, inp.n_channels)
         return Plan(inp, replace(inp, dtype=float_dtype(inp.dtype)), detail=detail)
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
@@ -68,13 +69,6 @@ class Scale:
             np.copyto(out.array, array, casting="unsafe")
             array = out.array
         _native.affine(np.ascontiguousarray(array), out.array, *plan.detail)
-
-    @staticmethod
-    def _per_channel(name: str, given: Any, n_channels: int) -> Array:
-        values = np.atleast_1d(np.asarray(given, np.float64))
-        if values.ndim != 1 or len(values) not in (1, n_channels) or not np.isfinite(values).all():
-            raise SchemaError(f"{name} is one finite number, or one for each of {n_channels} channels: got {given!r}")
-        return values
 
     def __repr__(self) -> str:
         offset = f", offset={self.offset!r}" if np.any(np.asarray(self.offset)) else ""

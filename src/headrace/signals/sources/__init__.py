@@ -3,9 +3,10 @@
 from headrace.signals.sources.array import ArraySource
 from headrace.signals.sources.file import FileSource, Layout
 from headrace.signals.sources.iterator import IterSource
+from headrace.signals.sources.memmap import open_memmap
 from headrace.signals.sources.npy import open_npy
 from headrace.signals.sources.raw import open_raw
-from headrace.signals.sources.views import ChannelView, ConcatSource, FlatView, TimeView, select_channels
+from headrace.signals.sources.views import ChannelView, ConcatSource, FlatView, TimeView, rest, select_channels
 
 __all__ = [
     "ArraySource",
@@ -16,7 +17,9 @@ __all__ = [
     "IterSource",
     "Layout",
     "TimeView",
+    "open_memmap",
     "open_npy",
     "open_raw",
+    "rest",
     "select_channels",
 ]

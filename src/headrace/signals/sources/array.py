@@ -39,6 +39,8 @@ class ArraySource:
     def __init__(self, array: Array, fs: float | None = None, segments: Sequence[int] | None = None) -> None:
         if array.ndim not in (1, 2):
             raise SchemaError(f"a recording has shape (n,) or (n, channels): got {array.shape}")
+        if 0 in array.shape[1:]:
+            raise SchemaError(f"a recording has at least one channel: got shape {array.shape}")
         dtype = native(sample_dtype(array.dtype))
         self._array = array
         self.spec = Spec(len(array), array.shape[1:], dtype, fs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace import _native
 from headrace.core.arrays import float_dtype, native, sample_dtype
-from headrace.errors import SchemaError
+from headrace.signals.per_channel import finite_numbers, spread
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
@@ -89,15 +89,10 @@ class Calibration:
         plain = np.dtype(np.float32) if stored.int24 else native(stored.dtype)
         if scale is None and offset is None:
             return cls(stored, plain)
-        scales = _per_channel("scale", 1.0 if scale is None else scale, n_channels)
-        offsets = _per_channel("value_offset", 0.0 if offset is None else offset, n_channels)
-        width = max(len(scales), len(offsets))
-        return cls(
-            stored,
-            plain if stored.int24 else float_dtype(stored.dtype),
-            np.ascontiguousarray(np.broadcast_to(scales, width)),
-            np.ascontiguousarray(np.broadcast_to(offsets, width)),
-        )
+        scales = finite_numbers("scale", 1.0 if scale is None else scale)
+        offsets = finite_numbers("value_offset", 0.0 if offset is None else offset)
+        dtype = plain if stored.int24 else float_dtype(stored.dtype)
+        return cls(stored, dtype, *spread(("scale", "value_offset"), scales, offsets, n_channels))
 
     @property
     def as_stored(self) -> bool:
@@ -131,13 +126,3 @@ class Calibration:
             np.copyto(out, values, casting="unsafe")
             values = out
         _native.affine(values, out, self.scale, self.offset)
-
-
-def _per_channel(name: str, given: Any, n_channels: int) -> Array:
-    try:
-        values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"{name}= is a number, or one number for each channel: got {given!r}") from error
-    if values.ndim != 1 or len(values) not in (1, n_channels) or not np.isfinite(values).all():
-        raise SchemaError(f"{name}= is one finite number, or {n_channels} of them, one for each channel: got {given!r}")
-    return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +78,6 @@ class FileSource:
         self.spec = Spec(layout.n, () if layout.flat else (width,), calibration.dtype, fs)
         self.segments = (Span(0, layout.n),)
         self.paths = (file.path,)
-        self._scratch: deque[Array] = deque()
         self._all = channels is None
         self._direct = calibration.as_stored and self._all and (not layout.channel_major or layout.n_channels == 1)
         self._rows = self._rows_per_piece()
@@ -96,14 +94,10 @@ class FileSource:
             if span.size:
                 self._file.read_into(byte_view(out), start, span)
             return
-        try:
-            scratch = self._scratch.pop()
-        except IndexError:
-            scratch = np.empty(self._piece_bytes, np.uint8)
+        scratch = np.empty(min(self._piece_bytes, span.size * self._frame), np.uint8)
         fetch = self._fetch_columns if self._layout.channel_major else self._fetch_rows
         for piece in span.split(self._rows):
             fetch(piece, out[piece.within(span)], scratch)
-        self._scratch.append(scratch)
 
     def select(self, channels: list[int]) -> FileSource:
         """Deliver only some of the channels; shares the open file."""
@@ -127,6 +121,10 @@ class FileSource:
             )
         flat = mapped.view(self.spec.dtype, self._layout.offset + span.start * self._frame, span.size * width)
         return flat.reshape((span.size, *self.spec.shape))
+
+    def rest(self) -> None:
+        """Let go of the descriptor until the next read."""
+        self._file.rest()
 
     def verify(self) -> None:
         """See `Source.verify`."""

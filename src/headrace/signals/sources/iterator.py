@@ -67,12 +67,15 @@ class IterSource:
 
     def _peek(self) -> None:
         self._rest = iter(self._iterable)
-        first = next(self._rest, None)
-        if first is None:
+        try:
+            first = next(self._rest)
+        except StopIteration:
             return
         self._first = np.asarray(first)
         if self._first.ndim not in (1, 2):
             raise SchemaError(f"arrays of a stream have shape (any,) or (any, channels): got {self._first.shape}")
+        if 0 in self._first.shape[1:]:
+            raise SchemaError(f"a stream has at least one channel: its first array has shape {self._first.shape}")
         dtype = native(sample_dtype(self._first.dtype))
         self._spec = Spec(None, self._first.shape[1:], dtype, self._fs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.files import FileReader
-from headrace.errors import FormatError, SchemaError
+from headrace.errors import FormatError
 from headrace.signals.sources.calibration import Calibration, StoredType
 from headrace.signals.sources.file import FileSource, Layout
 
@@ -34,10 +34,6 @@ def open_raw(
     """
     stored = StoredType.parse(dtype)
     channels = 1 if n_channels is None else n_channels
-    if channels < 1:
-        raise SchemaError(f"n_channels= is at least 1: got {n_channels}")
-    if header_bytes < 0:
-        raise SchemaError(f"header_bytes= is not negative: got {header_bytes}")
     converted = Calibration.of(stored, *calibration, channels)
     file = FileReader(path)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.forks import renew_lock_in_child
 from headrace.core.operator import Spec
 from headrace.core.span import Span
 from headrace.errors import SchemaError
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.source import Source
 
-__all__ = ["ChannelView", "ConcatSource", "FlatView", "TimeView", "select_channels"]
+__all__ = ["ChannelView", "ConcatSource", "FlatView", "TimeView", "rest", "select_channels"]
 
 _PIECE_BYTES = 256 * 1024
+_MOST_AWAKE = 64  # files of a concatenation that are open at once
 
 
 class TimeView:
@@ -50,6 +53,10 @@ class TimeView:
     def select(self, channels: list[int]) -> TimeView:
         """Keep some of the channels."""
         return TimeView(select_channels(self._source, channels), self._span)
+
+    def rest(self) -> None:
+        """Let go of the descriptor until the next read, where the source can."""
+        rest(self._source)
 
     def view(self, span: Span) -> Array:
         """Map samples without a copy, where the source can."""
@@ -165,6 +172,9 @@ class ConcatSource:
                     "only recordings of one dtype, number of channels and rate can be concatenated"
                 )
         self._sources = tuple(sources)
+        self._awake: dict[int, None] = {}  # in the order of their last use
+        self._lock = threading.RLock()
+        renew_lock_in_child(self)
         self._starts = [0, *accumulate(source.spec.n or 0 for source in sources)]
         n = self._starts[-1]
         self.spec = first.with_n(n)
@@ -186,8 +196,20 @@ class ConcatSource:
         while start < span.stop:
             stop = min(span.stop, self._starts[number + 1])
             part = Span(start, stop)
+            self._touch(number)
             self._sources[number].read(part.shift(-self._starts[number]), out[part.within(span)])
             start, number = stop, number + 1
+
+    def _touch(self, number: int) -> None:
+        """Keep only the sources used last awake: a thousand files are not a thousand descriptors."""
+        with self._lock:
+            self._awake.pop(number, None)
+            self._awake[number] = None
+            tired = next(iter(self._awake)) if len(self._awake) > _MOST_AWAKE else None
+            if tired is not None:
+                del self._awake[tired]
+        if tired is not None:
+            rest(self._sources[tired])
 
     def select(self, channels: list[int]) -> ConcatSource:
         """Keep some of the channels."""
@@ -197,7 +219,8 @@ class ConcatSource:
 
     def verify(self) -> None:
         """See `Source.verify`."""
-        for source in self._sources:
+        for number, source in enumerate(self._sources):
+            self._touch(number)
             source.verify()
 
     def close(self) -> None:
@@ -213,6 +236,13 @@ def select_channels(source: Source, channels: list[int]) -> Source:
     """Keep some channels of a source, by its own means where it has them."""
     own: Callable[[list[int]], Source] | None = getattr(source, "select", None)
     return own(channels) if own else ChannelView(source, channels)
+
+
+def rest(source: Source) -> None:
+    """Let a source go without its descriptor until its next read, where it can."""
+    own: Callable[[], None] | None = getattr(source, "rest", None)
+    if own is not None:
+        own()
 
 
 def _viewer(source: Source) -> Callable[[Span], Array]:
