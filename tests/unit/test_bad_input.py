@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 import os
+import pickle
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +15,12 @@ import pytest
 
 import headrace
 from headrace import errors
+from headrace.core.sinks import NpySink, RawSink
 from headrace.signals import Fir, Map, Scale, from_array
 from headrace.signals import open as open_recording
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 X = np.arange(120, dtype=np.int16)
 
@@ -199,3 +204,124 @@ def test_every_error_is_one_of_ours_and_one_a_stranger_would_catch() -> None:
         found: Any = getattr(headrace.errors, name)
         assert issubclass(found, errors.HeadraceError)
         assert issubclass(found, kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("n_channels", lambda path: open_recording(path, dtype="int16", n_channels=2.0)),  # type: ignore[arg-type]
+        ("header_bytes", lambda path: open_recording(path, dtype="int16", header_bytes=2.5)),  # type: ignore[arg-type]
+        ("chunk", lambda path: from_array(X).pipe().run(chunk=2.5)),  # type: ignore[typeddict-item]
+        ("chunk", lambda path: from_array(X).pipe().chunks(chunk="9")),  # type: ignore[typeddict-item]
+        ("threads", lambda path: from_array(X).pipe().to_array(threads=1.5)),  # type: ignore[typeddict-item]
+        ("block", lambda path: Map(np.abs, block=2.5)),  # type: ignore[arg-type]
+        ("halo", lambda path: Map(np.abs, halo=0.5)),  # type: ignore[arg-type]
+        ("halo", lambda path: Map(np.abs, halo=(1, 2, 3))),  # type: ignore[arg-type]
+        ("halo", lambda path: Map(np.abs, halo=(1,))),  # type: ignore[arg-type]
+        ("halo", lambda path: Map(np.abs, halo="12")),  # type: ignore[arg-type]
+    ],
+    ids=[
+        "channels",
+        "header",
+        "chunk",
+        "chunk as text",
+        "threads",
+        "block",
+        "halo",
+        "halo of three",
+        "halo of one",
+        "halo as text",
+    ],
+)
+def test_a_number_that_is_not_whole_is_said_by_the_argument(path: Path, name: str, use: Callable[[Path], Any]) -> None:
+    with pytest.raises(errors.SchemaError, match=f"^{name}="):
+        use(path)
+
+
+def test_whole_numbers_of_any_type_are_taken(path: Path) -> None:
+    rec = open_recording(path, dtype="int16", n_channels=np.int64(2), header_bytes=np.uint8(4))
+    assert rec.shape == (59, 2)
+    flow = rec.pipe(Map(np.abs, block=np.int32(7), halo=(np.int8(1), 2)))  # type: ignore[arg-type]
+    assert len(flow.to_array(chunk=np.int16(9), threads=np.int64(1))) == 59  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("what", [None, b"x.npy", 7, [None], [b"x.npy"]], ids=repr)
+def test_a_path_that_is_none(what: Any) -> None:
+    with pytest.raises(errors.SchemaError, match="a path is a str or path-like"):
+        open_recording(what)
+
+
+def test_a_class_where_an_operator_belongs() -> None:
+    for kind in (Fir, Scale, Map):
+        with pytest.raises(errors.SchemaError, match="by calling it") as caught:
+            from_array(X).pipe(kind)  # type: ignore[arg-type]
+        said(caught.value, kind.__name__)
+
+
+@pytest.mark.parametrize("sink", ["out.npy", Path("out.npy"), 3], ids=["text", "path", "number"])
+def test_something_that_is_no_sink(sink: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.SchemaError) as caught:
+        from_array(X).pipe().run(sink)
+    said(caught.value, "is not a sink", "to_file(path)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sink_that_is_the_input(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, X)
+    before = path.read_bytes()
+    with open_recording(path) as rec:
+        for sink in (NpySink(path, force=True), RawSink(str(path), force=True)):
+            with pytest.raises(errors.OutputError, match="is the input"):
+                rec[3:].pipe(Scale(2)).run(sink)
+        assert path.read_bytes() == before
+        report = rec.pipe(Scale(2)).run(NpySink(tmp_path / "y.npy"))
+    assert report.output == str(tmp_path / "y.npy")
+    assert np.array_equal(np.load(tmp_path / "y.npy"), X * 2.0)
+
+
+MADE: list[errors.HeadraceError] = [
+    errors.HeadraceError("what", "ever"),
+    errors.SourceChanged("changed", path="x.bin", offset=7, span=(1, 2)),
+    errors.SourceIOError("failed", path="x.bin", offset=7, span=(1, 2), errno=errno.EIO),
+    errors.FormatError("format"),
+    errors.SchemaError("schema"),
+    errors.OutputError("output", path="y.bin", errno=errno.ENOSPC),
+    errors.OutputExists("exists", path="y.bin", errno=errno.EEXIST),
+    errors.BudgetTooSmall("small", needed=7, available=3),
+    errors.RingStarved("starved", held=4),
+    errors.BufferInUse("in use"),
+    errors.Cancelled("cancelled"),
+    errors.MissingExtra("missing", extra="plot"),
+    errors.ForkedError("forked"),
+]
+AGAIN: dict[str, Callable[[Any], Any]] = {
+    **{f"pickle {n}": lambda e, n=n: pickle.loads(pickle.dumps(e, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)},
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+def test_the_errors_to_pickle_are_all_there_are() -> None:
+    assert {type(error).__name__ for error in MADE} == set(errors.__all__)
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+def test_an_error_crosses_to_another_process_with_its_facts(
+    error: errors.HeadraceError, again: Callable[[Any], Any]
+) -> None:
+    def facts(one: errors.HeadraceError) -> dict[str, Any]:
+        names = ("path", "offset", "span", "errno", "needed", "available", "held", "extra")
+        return {name: getattr(one, name) for name in names if hasattr(one, name)}
+
+    noted = copy.copy(error)
+    noted.add_note("in stage Fir")
+    for one in (error, noted):
+        found = again(one)
+        assert type(found) is type(error)
+        assert (found.args, str(found), facts(found)) == (error.args, str(error), facts(error))
+        with pytest.raises(type(error)):
+            raise found
+    assert not hasattr(error, "__notes__")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from headrace import Budget
 from headrace.errors import BudgetTooSmall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
@@ -65,3 +69,15 @@ def test_threads_never_reserve_more_than_there_is() -> None:
         thread.join()
     assert budget.used == 0
     assert max(most) <= 9
+
+
+def test_bytes_can_be_given_back_while_this_thread_holds_the_lock(within: Callable[..., Any]) -> None:
+    budget = Budget(100)
+    budget.reserve(10)
+
+    def collect() -> None:  # as a garbage collection in the middle of `reserve` does
+        with budget._lock:
+            budget.release(10)
+
+    within(10, collect)
+    assert budget.used == 0

@@ -242,3 +242,34 @@ def test_threads_that_hammer_a_pool_never_share_a_buffer(count: Callable[[int, i
 def test_page_buffers_are_zero_and_given_back_to_the_system() -> None:
     memory = page_buffer(3 * PAGE)
     assert bytes(memoryview(memory)) == bytes(3 * PAGE)
+
+
+@pytest.mark.parametrize("prepaid", [0, 3 * PAGE])
+@pytest.mark.parametrize("last", ["pool", "buffer"])
+def test_a_pool_that_is_dropped_without_close_owes_nothing(prepaid: int, last: str) -> None:
+    budget = Budget(10 * PAGE)
+    budget.reserve(prepaid)
+    pool = BufferPool(budget, prepaid=prepaid)
+    pool.get(2 * PAGE, np.uint8)  # back at once, and free
+    held = pool.get(PAGE, np.uint8)
+    assert budget.used >= PAGE
+    if last == "pool":
+        del held
+        del pool
+    else:
+        del pool
+        held[:] = 7
+        assert budget.used >= PAGE
+        del held
+    assert budget.used == 0
+
+
+def test_what_comes_back_after_close_reaches_the_budget_without_anybody_asking_the_pool() -> None:
+    budget = Budget(10 * PAGE)
+    with BufferPool(budget) as pool:
+        held = [pool.get(PAGE, np.uint8) for _ in range(3)]
+    assert budget.used == 3 * PAGE
+    for left in (2, 1, 0):
+        held.pop()
+        assert budget.used == left * PAGE
+    assert budget.try_reserve(10 * PAGE)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,11 +10,13 @@ import pytest
 from headrace.core import registry
 from headrace.core.executors import SerialExecutor, ThreadExecutor, executor_of
 from headrace.core.machine import cpu_count
-from headrace.signals import Fir, from_array
+from headrace.errors import Cancelled
+from headrace.signals import Fir, Map, from_array
 from headrace.testing import check_executor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MADE = {"serial": SerialExecutor, "one": lambda: ThreadExecutor(1), "four": lambda: ThreadExecutor(4)}
 
@@ -112,3 +116,87 @@ def test_flows_that_share_an_executor_do_not_end_each_other(how: str) -> None:
                 next(second)
         parts += [chunk.array.copy() for chunk in first]
     assert np.concatenate(parts).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("how", ["chunks", "run"])
+def test_a_shared_executor_gives_a_run_no_more_threads_than_it_asks_for(how: str) -> None:
+    lock = threading.Lock()
+    at_once = [0, 0]
+
+    def fn(x: np.ndarray) -> np.ndarray:
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        time.sleep(0.001)
+        with lock:
+            at_once[0] -= 1
+        return x
+
+    flow = from_array(np.arange(4000.0)).pipe(Map(fn, block=100))
+    with ThreadExecutor(4) as shared:
+        for threads in (2, 1):
+            at_once[:] = 0, 0
+            if how == "run":
+                report = flow.run(executor=shared, threads=threads, chunk=100)
+            else:
+                with flow.chunks(executor=shared, threads=threads, chunk=100) as chunks:
+                    assert sum(len(chunk) for chunk in chunks) == 4000
+                report = chunks.report
+            assert report.threads == threads
+            assert 1 <= at_once[1] <= threads
+        assert flow.run(executor=shared, threads=9, chunk=100).threads == 4
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_results_that_are_still_wanted_are_said_to_be_cancelled(make: Any, end: str) -> None:
+    executor = make()
+    for order in (executor.map, executor.as_completed):
+        work = order(abs, range(100))
+        next(work)
+        getattr(executor, end)()
+        with pytest.raises(Cancelled):
+            list(work)
+        work.close()
+    flow = from_array(np.arange(4000.0)).pipe(Fir([1.0]))
+    chunks = flow.chunks(executor=executor, chunk=10)
+    taken = len(next(chunks))
+    getattr(executor, end)()
+    with pytest.raises(Cancelled):
+        taken += sum(len(chunk) for chunk in chunks)
+    assert taken < 4000
+    chunks.close()
+    executor.close()
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_a_run_that_is_cancelled_writes_nothing(make: Any, tmp_path: Path) -> None:
+    flow = from_array(np.arange(4000.0)).pipe(Fir([1.0]))
+    with make() as executor, pytest.raises(Cancelled):
+        flow.to_file(tmp_path / "y.npy", executor=executor, chunk=100, progress=lambda *_: executor.cancel())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_work_that_was_finished_is_not_cancelled_afterwards(make: Any) -> None:
+    executor = make()
+    work = executor.map(abs, range(5))
+    assert list(work) == [0, 1, 2, 3, 4]
+    executor.cancel()
+    assert list(work) == []
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+@pytest.mark.parametrize("order", ["map", "as_completed"])
+def test_a_task_that_raises_stop_iteration_does_not_end_the_results(make: Any, order: str) -> None:
+    def fn(item: int) -> int:
+        if item == 3:
+            raise StopIteration("of the user")
+        return item
+
+    with make() as executor:
+        work = getattr(executor, order)(fn, range(50))
+        with pytest.raises(RuntimeError, match="StopIteration") as caught:
+            list(work)
+        assert isinstance(caught.value.__cause__, StopIteration)
+        work.close()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,6 @@ from headrace.core.files import FileReader, regular_file
 from headrace.core.span import Span
 from headrace.errors import FormatError, SourceChanged, SourceIOError
 from headrace.testing.faults import regrow, rewrite, truncate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -107,3 +105,85 @@ def test_what_is_no_regular_file_is_said_to_be_what_it_is(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FormatError, match="from_iter"):
         regular_file(tmp_path / "pipe")
+
+
+def descriptors_of(path: Path) -> int:
+    """Count this process's descriptors of a file."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that listed them is gone
+            found += link.readlink() == path
+    return found
+
+
+def test_a_reader_that_rests_holds_no_descriptor_and_wakes_by_itself(path: Path) -> None:
+    buffer = bytearray(4)
+    with FileReader(path) as reader:
+        for wake in (lambda: reader.read_into(memoryview(buffer), 8), reader.verify, reader.fileno):
+            assert descriptors_of(path) == 1
+            reader.rest()
+            reader.rest()
+            assert descriptors_of(path) == 0
+            wake()  # type: ignore[operator]
+        reader.rest()
+    assert buffer == bytes([8, 9, 10, 11])
+    assert descriptors_of(path) == 0
+
+
+def test_a_reader_does_not_rest_in_the_middle_of_a_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.preadv
+
+    def tired(fd: int, buffers: list[memoryview], offset: int) -> int:
+        reader.rest()
+        return real(fd, [buffers[0][:9]], offset)
+
+    monkeypatch.setattr(os, "preadv", tired)
+    buffer = bytearray(40)
+    with FileReader(path) as reader:
+        reader.read_into(memoryview(buffer), 1)
+        assert descriptors_of(path) == 1
+    assert buffer == bytes(range(1, 41))
+
+
+def test_a_closed_reader_has_nothing_to_rest_from(path: Path) -> None:
+    for before in (FileReader.rest, FileReader.verify):
+        reader = FileReader(path)
+        before(reader)
+        reader.close()
+        reader.rest()
+        assert descriptors_of(path) == 0
+        with pytest.raises(ValueError, match="closed"):
+            reader.read_into(memoryview(bytearray(1)), 0)
+        assert descriptors_of(path) == 0
+
+
+def test_a_file_that_was_replaced_while_its_reader_rested_is_not_read(path: Path) -> None:
+    with FileReader(path) as reader:
+        reader.rest()
+        (path.parent / "new").write_bytes(path.read_bytes())
+        (path.parent / "new").replace(path)
+        for use in (lambda: reader.read_into(memoryview(bytearray(1)), 0), reader.verify, reader.fileno):
+            with pytest.raises(SourceChanged, match="was replaced by another file") as caught:
+                use()  # type: ignore[operator]
+            assert caught.value.path == str(path)
+        assert descriptors_of(path) == 0
+
+
+def test_a_file_that_is_gone_when_its_reader_wakes_is_said(path: Path) -> None:
+    with FileReader(path) as reader:
+        reader.rest()
+        path.unlink()
+        with pytest.raises(SourceIOError, match="cannot be opened again") as caught:
+            reader.verify()
+    assert (caught.value.path, caught.value.errno) == (str(path), errno.ENOENT)
+
+
+def test_a_reader_of_a_relative_path_wakes_in_another_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    with FileReader(path.name) as reader:
+        reader.rest()
+        (path.parent / "elsewhere").mkdir()
+        monkeypatch.chdir(path.parent / "elsewhere")
+        buffer = bytearray(2)
+        reader.read_into(memoryview(buffer), 3)
+    assert buffer == bytes([3, 4])

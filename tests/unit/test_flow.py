@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from headrace.signals import open as open_recording
 from headrace.testing import BlockMean, CumulativeSum, no_leaks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from headrace.core.run import Chunks
 
 X = np.arange(20_000, dtype=np.float32)
 FLOWS = {
@@ -236,3 +240,98 @@ def test_an_operator_that_plans_differently_once_it_knows_the_length_is_refused(
 
     with pytest.raises(SchemaError, match="Fickle plans differently"):
         from_iter([X]).pipe(Fickle(2.0)).to_array()
+
+
+@pytest.mark.parametrize("operators", FLOWS.values(), ids=FLOWS)
+@pytest.mark.parametrize("from_stream", [False, True], ids=["source", "stream"])
+def test_a_shared_budget_is_whole_again_however_a_run_ends(operators: Any, from_stream: bool) -> None:
+    budget = Budget("16MB")
+
+    def chunks(*more: Any) -> Chunks:
+        rec = from_iter([X]) if from_stream else from_array(X)
+        return rec.pipe(*operators, *more).chunks(memory=budget, chunk=100)
+
+    for chunk in chunks():  # to the end
+        del chunk
+    assert budget.used == 0
+
+    abandoned = chunks()
+    next(abandoned)
+    assert budget.used > 0
+    del abandoned
+    assert budget.used == 0
+
+    for chunk in chunks():  # left by break
+        del chunk
+        break
+    assert budget.used == 0
+
+    failing = chunks(Map(lambda x: 1 // 0, block=7))
+    held: list[BaseException] = []
+    try:
+        list(failing)
+    except ZeroDivisionError as error:
+        held.append(error)
+    assert held
+    held.clear()  # the traceback held the frames, and those their buffers
+    gc.collect()
+    assert budget.used == 0
+    del failing
+
+    closed = chunks()
+    kept = next(closed)
+    part = kept.array[1:2]
+    closed.close()
+    del kept
+    assert 0 < budget.used < 100_000
+    del part
+    assert budget.used == 0
+
+
+@pytest.mark.parametrize("operators", [(Fir(np.ones(100)),), (CumulativeSum(),)], ids=["windowed", "stateful"])
+def test_threads_that_share_a_small_budget_run_or_are_refused(operators: Any, within: Callable[..., Any]) -> None:
+    flow = from_array(X[:3000]).pipe(*operators)
+    with pytest.raises(BudgetTooSmall) as caught:
+        flow.run(memory=1)
+    budget = Budget(2 * caught.value.needed)
+    ended: list[str] = []
+    start = threading.Barrier(4)
+
+    def run() -> None:
+        start.wait()
+        for _ in range(40):
+            try:
+                assert flow.run(memory=budget, threads=2).n_samples == 3000
+            except BaseException as error:  # noqa: BLE001 - counted below
+                ended.append(type(error).__name__)
+            else:
+                ended.append("success")
+
+    def all_at_once() -> None:
+        threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    within(60, all_at_once)
+    assert len(ended) == 160
+    assert "success" in ended
+    assert set(ended) <= {"success", "BudgetTooSmall"}
+    gc.collect()
+    assert budget.used == 0
+    assert budget.peak <= budget.size
+
+
+@pytest.mark.parametrize("from_stream", [False, True], ids=["source", "stream"])
+def test_a_flow_with_state_leaves_most_of_a_shared_budget_to_others(from_stream: bool) -> None:
+    budget = Budget("64MB")
+    x = np.zeros(4_000_000, np.float32)
+    rec = from_iter([x]) if from_stream else from_array(x)
+    with rec.pipe(Scale(2.0), CumulativeSum()).chunks(memory=budget, threads=2) as chunks:
+        for chunk in chunks:
+            del chunk
+            assert budget.left > 32_000_000
+        assert from_array(X).pipe(CumulativeSum()).to_array(memory=budget).shape == X.shape
+    assert budget.used == 0
+    assert budget.peak < 32_000_000

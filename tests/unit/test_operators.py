@@ -8,8 +8,8 @@ import pytest
 from headrace.core.chunk import Chunk
 from headrace.core.operator import Plan, Spec, Stateful, Windowed
 from headrace.core.span import Halo, Span
-from headrace.errors import SchemaError
-from headrace.signals import Fir, Map, Scale, from_array
+from headrace.errors import BudgetTooSmall, SchemaError
+from headrace.signals import Fir, Map, Scale, from_array, from_iter
 from headrace.testing import BlockMean, CumulativeSum, check_operator
 
 RNG = np.random.default_rng(5)
@@ -129,7 +129,9 @@ def test_a_function_of_blocks_conforms() -> None:
     expected = np.concatenate([demean(X[s : s + 130]) for s in range(0, len(X), 130)])
     check_operator(Map(demean, block=130), X, expected, tolerance=0)
     rounded = Map(np.round, block=64, dtype="int16")
-    with pytest.raises(SchemaError, match=r"returned float64, which int16, the declared dtype, cannot hold: pass dtype='float64'"):
+    with pytest.raises(
+        SchemaError, match=r"returned float64, which int16, the declared dtype, cannot hold: pass dtype='float64'"
+    ):
         from_array(X).pipe(rounded).to_array()
     check_operator(Map(lambda a: np.round(a).astype("int16"), dtype="int16"), X, np.round(X).astype(np.int16))
 
@@ -259,3 +261,75 @@ def test_the_suite_finds_operators_that_depend_on_chunks_or_forget_state() -> No
         check_operator(Scale(2.0), X, X * 2.1)
     with pytest.raises(AssertionError, match="shape"):
         check_operator(Scale(2.0), X, X[:-1])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("executor", ["threads", "serial"])
+@pytest.mark.parametrize("way", ["chunks", "run"])
+def test_a_stop_iteration_is_no_end_in_order_or_out_of_it(threads: int, executor: str, way: str) -> None:
+    def fn(a: np.ndarray) -> np.ndarray:
+        if a[0, 0] == X[1000, 0]:
+            raise StopIteration("of the user")
+        return a
+
+    flow = from_array(X).pipe(Map(fn, block=250))
+    use = flow.run if way == "run" else lambda **options: list(flow.chunks(**options))
+    with pytest.raises(RuntimeError) as caught:
+        use(threads=threads, chunk=250, executor=executor)  # type: ignore[operator]
+    assert isinstance(caught.value.__cause__, StopIteration)
+
+
+class Vandal(Scale):
+    """Writes on its window."""
+
+    def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
+        assert not window.array.flags.writeable
+        window.array[...] = 0
+
+
+class StatefulVandal(CumulativeSum):
+    """Writes on its window."""
+
+    def step(self, plan: Plan, state: Any, window: Chunk, out: Chunk) -> Any:
+        assert not window.array.flags.writeable
+        window.array[...] = 0
+
+
+@pytest.mark.parametrize("before", [(), (Scale(1.0),), (CumulativeSum(),)], ids=["first", "second", "after state"])
+@pytest.mark.parametrize("vandal", [Vandal(), StatefulVandal()], ids=["windowed", "stateful"])
+@pytest.mark.parametrize("way", ["array", "stream"])
+def test_an_operator_cannot_write_on_what_it_is_given(before: Any, vandal: Any, way: str) -> None:
+    mine = X.copy()
+    rec = from_array(mine) if way == "array" else from_iter([mine[:700], mine[700:]])
+    with pytest.raises(ValueError, match="read-only"):
+        rec.pipe(*before, vandal).to_array(chunk=300)
+    assert np.array_equal(mine, X)
+    assert mine.flags.writeable
+
+
+def test_the_arrays_of_a_stream_stay_the_users() -> None:
+    def wipe(a: np.ndarray) -> np.ndarray:
+        a[...] = 0
+        return a
+
+    mine = X.copy()
+    assert not from_iter([mine]).pipe(Map(wipe, block=100)).to_array().any()
+    for operators in ((), (Scale(1.0),), (CumulativeSum(),)):
+        for chunk in from_iter([mine[:700], mine[700:]]).pipe(*operators).chunks(chunk=300):
+            chunk.array[...] = 0
+    from_iter([mine]).pipe().to_array()[...] = 0
+    assert np.array_equal(mine, X)
+
+
+@pytest.mark.parametrize("way", ["array", "stream"])
+def test_the_tables_of_a_long_filter_count_in_the_budget(way: str) -> None:
+    fir = Fir(np.ones(200_000))
+    x = X[:, 0]
+    rec = from_array(x) if way == "array" else from_iter([x])
+    flow = rec.pipe(fir)
+    tables = fir.plan(rec.source.spec).shared
+    with pytest.raises(BudgetTooSmall) as caught:
+        flow.run(memory="8MB")
+    assert caught.value.needed > tables > 8 * len(fir.taps)
+    assert caught.value.needed > 8_000_000
+    assert flow.run(memory=caught.value.needed).n_samples == len(x)

@@ -3,18 +3,20 @@ from __future__ import annotations
 import errno
 import gc
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from headrace.core.publish import PartFile, refuse_input_as_output
 from headrace.errors import OutputError, OutputExists
+from headrace.signals import Map, from_array
 from headrace.testing import no_leaks
 from headrace.testing.faults import part_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -200,3 +202,85 @@ def test_the_input_is_never_the_output_under_whatever_name(tmp_path: Path) -> No
         with pytest.raises(OutputError, match="is the input"):
             refuse_input_as_output(name, (str(path),))
     refuse_input_as_output(tmp_path / "y", (str(path),))
+
+
+def test_a_change_of_the_working_folder_does_not_move_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meant, elsewhere = tmp_path / "meant", tmp_path / "elsewhere"
+    meant.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(meant)
+
+    def wander(x: np.ndarray) -> np.ndarray:
+        os.chdir(elsewhere)
+        return x
+
+    flow = from_array(np.arange(100.0)).pipe(Map(wander, block=10))
+    for name in ("y.npy", "../meant/z.npy"):
+        monkeypatch.chdir(meant)
+        flow.to_file(name)
+    assert sorted(item.name for item in meant.iterdir()) == ["y.npy", "z.npy"]
+    assert list(elsewhere.iterdir()) == []
+    monkeypatch.chdir(meant)
+    part = PartFile("v.bin", job="test")
+    os.chdir(elsewhere)
+    part.open(3)
+    os.chdir(tmp_path)
+    part.abort()
+    assert [*elsewhere.iterdir(), *part_files(meant), *part_files(tmp_path)] == []
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_link_to_nothing_stays_and_its_target_appears(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "data").mkdir()
+    link = tmp_path / "links" / "y.bin"
+    link.symlink_to("../data/real.bin")
+    publish(link, force=force)
+    assert link.readlink() == Path("../data/real.bin")
+    assert (tmp_path / "data" / "real.bin").read_bytes() == b"new"
+    assert [item.name for folder in ("links", "data") for item in (tmp_path / folder).iterdir()] == [
+        "y.bin",
+        "real.bin",
+    ]
+
+
+def test_a_link_to_a_file_stays_and_its_target_is_replaced_with_force_only(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.bin", tmp_path / "y.bin"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with pytest.raises(OutputExists):
+        publish(link)
+    assert target.read_bytes() == b"old"
+    publish(link, force=True)
+    assert link.is_symlink()
+    assert not target.is_symlink()
+    assert target.read_bytes() == link.read_bytes() == b"new"
+    assert part_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".npy"])
+def test_a_name_that_is_too_long_is_said_and_the_longest_works(tmp_path: Path, suffix: str) -> None:
+    flow = from_array(np.arange(10.0)).pipe()
+    for force in (False, True):
+        with pytest.raises(OutputError) as caught:
+            flow.to_file(tmp_path / ("y" * 296 + suffix), force=force)
+        assert caught.value.errno == errno.ENAMETOOLONG
+        assert list(tmp_path.iterdir()) == []
+    longest = tmp_path / ("y" * 251 + suffix)
+    flow.to_file(longest)
+    assert list(tmp_path.iterdir()) == [longest]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_device_or_pipe_is_never_replaced(tmp_path: Path, force: bool) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (Path("/dev/null"), pipe, link):
+        with pytest.raises(OutputError, match="device, pipe or socket") as caught:
+            PartFile(path, job="test", force=force)
+        assert caught.value.errno == errno.EINVAL
+    assert Path("/dev/null").is_char_device()
+    assert pipe.is_fifo()

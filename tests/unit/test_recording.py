@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from headrace.core.flow import Flow
 from headrace.core.span import Span
 from headrace.errors import BudgetTooSmall, SchemaError, SourceChanged
 from headrace.signals import Fir, Recording, Scale, concat, from_array, from_iter, open_all
@@ -12,6 +13,7 @@ from headrace.signals import open as open_recording
 from headrace.signals import recording as recording_module
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 X = np.arange(600, dtype=np.float32).reshape(200, 3)
@@ -236,3 +238,50 @@ def test_the_one_channel_of_a_flat_recording_may_be_named_by_number(rec: Recordi
     flat = rec[:, 0]
     assert np.array_equal(np.asarray(flat[:, 0]), X[:, 0])
     assert flat[5, 0] == X[5, 0]
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 7, None, "time"])
+def test_an_axis_that_is_neither_is_refused(axis: object) -> None:
+    for x in (X, X[:, 0]):
+        with pytest.raises(SchemaError, match="axis="):
+            from_array(x, axis=axis)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fs", [np.int64(100), np.float32(100), np.uint8(100), np.float64(100), 100], ids=repr)
+def test_a_rate_may_be_any_real_number(fs: float) -> None:
+    for rec in (from_array(X, fs), from_iter([X], fs)):
+        assert rec.fs == 100.0
+        assert type(rec.fs) is float
+
+
+@pytest.mark.parametrize("fs", [True, np.True_, 100 + 0j, np.complex64(100), "100", [100], np.inf, -1], ids=repr)
+def test_a_rate_that_is_no_positive_number_is_refused(fs: object) -> None:
+    for make in (from_array, from_iter):
+        with pytest.raises(SchemaError, match="fs="):
+            make(X, fs)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("n", [0, 5])
+def test_samples_without_channels_are_refused(n: int) -> None:
+    with pytest.raises(SchemaError, match=r"at least one channel.*\(\d, 0\)"):
+        from_array(np.zeros((n, 0)))
+    with pytest.raises(SchemaError, match="at least one channel"):
+        from_array(np.zeros((0, n)), axis=1)
+    with pytest.raises(SchemaError, match="at least one channel"):
+        from_iter([np.zeros((n, 0))]).pipe()
+
+
+@pytest.mark.parametrize("stray", [None, 3.0, "end", X[:0, :0]], ids=["None", "number", "text", "no channels"])
+def test_a_stream_that_yields_something_else_in_the_middle_is_never_cut_short(stray: object, tmp_path: Path) -> None:
+    path = tmp_path / "y.npy"
+
+    def arrays() -> Iterator[object]:
+        yield X[:50]
+        yield stray
+        yield X[50:]
+
+    for operators in ((), (Fir(np.ones(9)),)):
+        for use in (Flow.to_array, Flow.run, lambda flow: list(flow.chunks()), lambda flow: flow.to_file(path)):
+            with pytest.raises(SchemaError, match="item 1 of the iterator"):
+                use(from_iter(arrays()).pipe(*operators))
+    assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
+from typing import Any
 
 import numpy as np
 import pytest
 
 from headrace.core.report import Meter, peak_memory
 from headrace.signals import Fir, Map, RunReport, Scale, from_array
+from headrace.testing import CumulativeSum
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,45 @@ def test_the_slow_stage_is_the_bottleneck() -> None:
 
     report = from_array(np.zeros(40_000)).pipe(Scale(2.0), Map(slow, block=10_000)).run(threads=1)
     assert report.bottleneck == "Map"
+
+
+@pytest.mark.parametrize("way", ["run", "chunks"])
+@pytest.mark.parametrize("operators", [(), (CumulativeSum(),)], ids=["windowed", "stateful"])
+@pytest.mark.parametrize("executor", ["threads", "serial"])
+def test_a_report_says_how_long_who_waited(way: str, operators: Any, executor: str) -> None:
+    flow = from_array(np.zeros(20_000, np.float32)).pipe(Scale(2.0), *operators)
+    if way == "run":
+        found = flow.run(chunk=500, threads=2, executor=executor)
+    else:
+        with flow.chunks(chunk=500, threads=2, executor=executor) as chunks:
+            assert sum(len(chunk) for chunk in chunks) == 20_000
+        found = chunks.report
+    assert set(found.stall_seconds) == ({"threads", "consumer"} if executor == "threads" else set())
+    assert all(seconds >= 0 for seconds in found.stall_seconds.values())
+    assert found.stall_seconds.get("consumer", 0) <= found.seconds
+    assert json.loads(json.dumps(found.to_dict()))["stall_seconds"] == found.stall_seconds
+
+
+def test_threads_that_wait_are_counted() -> None:
+    flow = from_array(np.zeros(400, np.float32)).pipe(Scale(2.0))
+    with flow.chunks(chunk=100, threads=2) as chunks:
+        for chunk in chunks:
+            del chunk
+            time.sleep(0.02)
+    assert chunks.report.stall_seconds["threads"] > 0.02
+
+
+@pytest.mark.parametrize("operators", [(), (CumulativeSum(),)], ids=["windowed", "stateful"])
+def test_a_slow_consumer_is_counted_and_named(operators: Any) -> None:
+    flow = from_array(np.zeros(1000, np.float32)).pipe(Scale(2.0), *operators)
+    with flow.chunks(chunk=200, threads=2) as chunks:
+        for chunk in chunks:
+            del chunk
+            time.sleep(0.02)
+    found = chunks.report
+    assert 0.1 <= found.stage_seconds["consumer"] <= found.seconds
+    assert found.bottleneck == "consumer"
+
+
+def test_a_run_has_no_consumer(report: RunReport) -> None:
+    assert "consumer" not in report.stage_seconds

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from headrace.core.span import Span
 from headrace.errors import FormatError, SchemaError, SourceChanged
 from headrace.signals import concat, from_array, from_iter
 from headrace.signals import open as open_recording
+from headrace.signals.sources import ArraySource, FileSource
 from headrace.testing import check_source
 from headrace.testing.faults import TriggeredSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 N, CHANNELS = 5000, 3
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
@@ -252,3 +254,139 @@ def test_a_npy_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
     np.save(path, np.array([{}]), allow_pickle=True)
     with pytest.raises(FormatError, match="never loaded"):
         open_recording(path)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[Path]:
+    """300 files of 50 frames each."""
+    paths = [tmp_path / f"{number:03}.bin" for number in range(300)]
+    x = made("int16", (300 * 50, CHANNELS))
+    for path, part in zip(paths, np.split(x, 300), strict=True):
+        part.tofile(path)
+    return paths
+
+
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_many_files_are_one_recording_and_few_descriptors(many: list[Path], scale: float | None) -> None:
+    before = descriptors()
+    expected = made("int16", (300 * 50, CHANNELS)).astype(np.int16 if scale is None else np.float32) * (scale or 1)
+    with open_recording(many, dtype="int16", n_channels=CHANNELS, scale=scale) as rec:
+        most = descriptors()
+        for options in ({"chunk": 70, "threads": 3}, {"executor": "serial", "chunk": 333}):
+            found = []
+            with rec.pipe().chunks(**options) as chunks:  # type: ignore[arg-type]
+                for chunk in chunks:
+                    found.append(chunk.array.copy())
+                    most = max(most, descriptors())
+            assert np.array_equal(np.concatenate(found), expected)
+        assert np.array_equal(rec[7001:7003, [2, 0]], expected[7001:7003, [2, 0]])
+        assert most - before <= 80
+    assert descriptors() <= before
+
+
+def test_a_file_of_many_that_is_replaced_between_its_reads_is_noticed(many: list[Path]) -> None:
+    with open_recording(many, dtype="int16", n_channels=CHANNELS) as rec:
+        rec.pipe().run()
+        many[3].with_name("new").write_bytes(many[3].read_bytes())
+        many[3].with_name("new").replace(many[3])
+        with pytest.raises(SourceChanged, match="replaced by another file") as caught:
+            rec.pipe().run()
+        assert caught.value.path == str(many[3])
+
+
+RESIDENT = """
+import json, sys, warnings
+import numpy as np
+from pathlib import Path
+from headrace.signals import Scale, from_array
+from headrace.signals import open as open_recording
+
+def resident(kind):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path, run_victim: Callable[..., Any]) -> None:
+    code = RESIDENT + (
+        "before = resident('RssAnon')\n"
+        "with open_recording([sys.argv[1]] * int(sys.argv[2]), dtype='int16', n_channels=8, scale=0.5) as rec:\n"
+        "    n = rec.pipe().run(memory='8MB', threads=2).n_samples\n"
+        "    print(n, resident('RssAnon') - before)\n"
+    )
+    np.zeros((100_000, 8), np.int16).tofile(tmp_path / "x.bin")
+    growth = []
+    for files in (10, 100):
+        n, grown = map(int, run_victim(code, tmp_path / "x.bin", files).stdout.split())
+        assert n == files * 100_000
+        growth.append(grown)
+    assert growth[1] - growth[0] < 3_000_000, f"anonymous memory grew by {growth} bytes"
+
+
+def test_a_map_is_read_through_its_file_and_stays_out_of_memory(tmp_path: Path, run_victim: Callable[..., Any]) -> None:
+    code = RESIDENT + (
+        "x = np.memmap(sys.argv[1], np.int16, 'r').reshape(-1)[:] if sys.argv[2] == 'slice' else "
+        "np.memmap(sys.argv[1], np.int16, 'r')\n"
+        "flow = from_array(x).pipe(Scale(2.0))\n"
+        "before = resident('RssFile')\n"
+        "flow.run(memory='8MB', threads=2)\n"
+        "print(resident('RssFile') - before)\n"
+    )
+    with (tmp_path / "x.bin").open("wb") as file:
+        file.truncate(64_000_000)
+    assert int(run_victim(code, tmp_path / "x.bin", "whole").stdout) < 8_000_000
+    # What the test would see if pages of the map were touched: a slice of a map is an array like any other.
+    assert int(run_victim(code, tmp_path / "x.bin", "slice").stdout) > 32_000_000
+
+
+@pytest.mark.parametrize("mode", ["r", "r+"])
+@pytest.mark.parametrize(
+    ("shape", "axis", "dtype"),
+    [((N,), 0, "int16"), ((N, CHANNELS), 0, ">i4"), ((CHANNELS, N), 1, "float32"), ((N, 1), 0, "bool")],
+    ids=["flat", "frames", "channels", "one channel"],
+)
+@pytest.mark.parametrize("offset", [0, 31])
+def test_a_whole_map_is_a_file(
+    tmp_path: Path, shape: tuple[int, ...], axis: int, dtype: str, offset: int, mode: str
+) -> None:
+    x = made(np.dtype(dtype).newbyteorder("=").name, shape).astype(dtype)
+    path = tmp_path / "x.bin"
+    path.write_bytes(bytes(offset) + x.tobytes() + b"and more")
+    mapped: Any = np.memmap(path, dtype, mode, offset, shape)  # type: ignore[call-overload]
+    if mode == "r+":
+        mapped[1] = x[1] = x[2]
+    rec = from_array(mapped, 10.0, axis=axis)
+    assert isinstance(rec.source, FileSource)
+    assert rec.fs == 10.0
+    check_source(lambda: from_array(mapped, axis=axis).source, (x.T if axis else x).astype(rec.dtype))  # type: ignore[arg-type, return-value]
+    rec.close()
+    assert np.array_equal(mapped, x)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [lambda m: m[10:], lambda m: m[:, 1:], lambda m: m.T, lambda m: m[::-1], lambda m: m + 1, lambda m: m[:0]],
+    ids=["later samples", "fewer channels", "transposed", "backwards", "a result", "nothing"],
+)
+def test_a_part_of_a_map_is_an_array(tmp_path: Path, part: Callable[[Any], Any]) -> None:
+    made("int16").tofile(tmp_path / "x.bin")
+    array = part(np.memmap(tmp_path / "x.bin", np.int16, "r", shape=(N, CHANNELS)))
+    rec = from_array(array)
+    assert isinstance(rec.source, ArraySource)
+    assert np.array_equal(rec, array)
+
+
+def test_a_private_map_is_an_array_with_the_changes_made_to_it(tmp_path: Path) -> None:
+    made("int16").tofile(tmp_path / "x.bin")
+    private = np.memmap(tmp_path / "x.bin", np.int16, "c", shape=(N, CHANNELS))
+    private[5] = 77
+    assert isinstance(from_array(private).source, ArraySource)
+    assert np.array_equal(from_array(private), private)
+    columns = np.memmap(tmp_path / "x.bin", np.int16, "r", shape=(N, CHANNELS), order="F")
+    assert np.array_equal(from_array(columns), columns)
+    parted = from_array(np.memmap(tmp_path / "x.bin", np.int16, "r"), segments=[0, 9])
+    assert parted.segments == (Span(0, 9), Span(9, N * CHANNELS))
