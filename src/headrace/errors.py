@@ -21,7 +21,7 @@ The message says what happened with the numbers, where, and what to do; the same
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "BudgetTooSmall",
@@ -43,16 +43,15 @@ __all__ = [
 class HeadraceError(Exception):
     """Base of every error that headrace raises on its own account."""
 
+    _facts: ClassVar[tuple[str, ...]] = ()  # the constructor's keywords, which are attributes of the same names
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return _rebuild, (type(self), self.args, {name: getattr(self, name) for name in self._facts}), self.__dict__
 
 
 def _rebuild(kind: type[HeadraceError], args: tuple[Any, ...], facts: dict[str, Any]) -> HeadraceError:
-    """Unpickle an error, whatever its constructor asks for."""
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(facts)
-    return error
+    """Unpickle an error."""
+    return kind(*args, **facts)
 
 
 class SourceChanged(HeadraceError, OSError):
@@ -67,6 +66,8 @@ class SourceChanged(HeadraceError, OSError):
     span : tuple of int or None
         The half-open range of samples being read.
     """
+
+    _facts = ("path", "offset", "span")
 
     def __init__(
         self,
@@ -94,6 +95,8 @@ class SourceIOError(HeadraceError, OSError):
     errno : int or None
         The system's error number.
     """
+
+    _facts = ("path", "offset", "span", "errno")
 
     def __init__(
         self,
@@ -127,6 +130,8 @@ class OutputError(HeadraceError, OSError):
         The system's error number (``errno.ENOSPC`` for a full disk).
     """
 
+    _facts = ("path", "errno")
+
     def __init__(self, message: str, *, path: str, errno: int | None = None) -> None:
         super().__init__(message)
         self.path, self.errno = path, errno
@@ -147,6 +152,8 @@ class BudgetTooSmall(HeadraceError, MemoryError):
         Bytes that the budget had left.
     """
 
+    _facts = ("needed", "available")
+
     def __init__(self, message: str, *, needed: int, available: int) -> None:
         super().__init__(message)
         self.needed, self.available = needed, available
@@ -160,6 +167,8 @@ class RingStarved(HeadraceError, BufferError):
     held : int
         Buffers held by the consumer.
     """
+
+    _facts = ("held",)
 
     def __init__(self, message: str, *, held: int) -> None:
         super().__init__(message)
@@ -178,6 +187,8 @@ class MissingExtra(HeadraceError, ImportError):
     extra : str
         The extra that brings it: ``pip install 'headrace[<extra>]'``.
     """
+
+    _facts = ("extra",)
 
     def __init__(self, message: str, *, extra: str) -> None:
         super().__init__(message)

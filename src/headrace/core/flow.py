@@ -172,7 +172,7 @@ class Flow:
         SourceChanged, SourceIOError
             If the source changed or failed; the sink is left as if nothing had happened.
         """
-        if sink is not None and not isinstance(sink, Sink):
+        if isinstance(sink, type) or (sink is not None and not isinstance(sink, Sink)):
             raise SchemaError(f"{sink!r} is not a sink: for a file use to_file(path), for an array to_array()")
         return self._transfer(lambda _: sink or DiscardSink(), RunOptions.of(self, options))
 

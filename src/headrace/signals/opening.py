@@ -301,7 +301,8 @@ def _check_axis(axis: int) -> None:
 def _rate(fs: Any) -> float | None:
     if fs is None:
         return None
-    rate = float(fs) if isinstance(fs, (int, float, np.integer, np.floating)) else math.nan
+    known = isinstance(fs, (int, float, np.integer, np.floating)) and not isinstance(fs, bool)
+    rate = float(fs) if known else math.nan
     if not (math.isfinite(rate) and rate > 0):
         raise SchemaError(f"fs= is a positive number of samples per second: got {fs!r}")
     return rate
