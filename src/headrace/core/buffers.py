@@ -6,11 +6,12 @@ import threading
 import weakref
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headrace.core.budget import Budget
+from headrace.core.closeable import Closeable
 from headrace.core.forks import Origin
 from headrace.core.leases import BASELINE, Block, Kind, Lease, Memory, Return, padded, page_buffer, references
 from headrace.core.sizes import format_bytes
@@ -53,7 +54,7 @@ class PoolStats:
     peak_nbytes: int
 
 
-class BufferPool:
+class BufferPool(Closeable):
     """Aligned buffers under a byte budget, reused by (shape, dtype).
 
     Parameters
@@ -208,14 +209,6 @@ class BufferPool:
         with self._lock:
             self._drain()
             return not self._lent
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Below: called with the lock held.
 

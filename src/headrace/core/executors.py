@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from headrace.core.closeable import Closeable
 from headrace.core.machine import cpu_count
 from headrace.core.ring import Ring, no_false_end
 from headrace.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
-    from types import TracebackType
 
 __all__ = ["Closing", "Executor", "SerialExecutor", "ThreadExecutor", "Work", "executor_of"]
 
@@ -176,7 +176,7 @@ class _InTurn:
         self._cancelled = True
 
 
-class SerialExecutor(_Scan):
+class SerialExecutor(Closeable, _Scan):
     """Runs everything in the calling thread, one item at a time."""
 
     threads = 1
@@ -214,18 +214,12 @@ class SerialExecutor(_Scan):
         for work in list(self._given):
             work.close()
 
-    close = cancel
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self.cancel()
 
 
-class ThreadExecutor(_Scan):
+class ThreadExecutor(Closeable, _Scan):
     """Runs work on threads of this process; kernels release the GIL, so they really run at once.
 
     Parameters
@@ -285,15 +279,9 @@ class ThreadExecutor(_Scan):
         for ring in list(self._rings):
             ring.close()
 
-    close = cancel
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self.cancel()
 
 
 def executor_of(executor: Executor | str | None, threads: int | None) -> Executor:

@@ -12,14 +12,13 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from headrace.core.closeable import Closeable
 from headrace.core.forks import renew_lock_in_child
 from headrace.errors import FormatError, SourceChanged, SourceIOError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from headrace.core.span import Span
 
 __all__ = ["FileIdentity", "FileReader", "regular_file"]
@@ -83,7 +82,7 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     return found
 
 
-class FileReader:
+class FileReader(Closeable):
     """A file open for positioned reads from any thread.
 
     Parameters
@@ -247,14 +246,6 @@ class FileReader:
             os.close(fd)
             raise self._changed(self.identity.difference(now), None, None)
         self._fd = fd
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_fd"):

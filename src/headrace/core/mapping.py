@@ -9,16 +9,16 @@ data path of flows therefore uses positioned reads (`headrace.core.files`); this
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.closeable import Closeable
 from headrace.core.files import FileIdentity, FileReader
 from headrace.errors import BufferInUse, SourceChanged, SourceIOError
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
 
     from headrace.core.arrays import Array, DType
 
@@ -28,7 +28,7 @@ _POPULATE_READ = 22  # MADV_POPULATE_READ, linux/mman.h; the mmap module names i
 _EFAULT, _EINVAL = 14, 22
 
 
-class GuardedMap:
+class GuardedMap(Closeable):
     """A read-only map of a whole file.
 
     Parameters
@@ -154,11 +154,3 @@ class GuardedMap:
                     offset=start,
                     errno=error.errno,
                 ) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

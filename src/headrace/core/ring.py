@@ -18,12 +18,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from headrace.core.closeable import Closeable
 from headrace.core.forks import Origin
 from headrace.errors import Cancelled, RingStarved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
 __all__ = ["Ring", "no_false_end"]
 
@@ -110,7 +110,7 @@ def _work(state: _State, fn: Callable[[Any], Any]) -> None:
         del item, result  # a parked thread must not keep a buffer alive
 
 
-class Ring(Generic[_In, _Out]):
+class Ring(Closeable, Generic[_In, _Out]):
     """Results of ``fn(item)`` over an iterable, computed by threads.
 
     Parameters
@@ -241,14 +241,6 @@ class Ring(Generic[_In, _Out]):
                     thread.join(_LAST_STEPS_S)
         self._threads.clear()
         state.done.clear()
-
-    def __enter__(self) -> Ring[_In, _Out]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _LIVE: weakref.WeakSet[Ring[Any, Any]] = weakref.WeakSet()

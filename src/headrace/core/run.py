@@ -5,35 +5,47 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from headrace.core.arrays import native, sample_dtype
 from headrace.core.budget import Budget
 from headrace.core.cast import check_cast
 from headrace.core.checks import whole_number
+from headrace.core.closeable import Closeable
 from headrace.core.engine import Means
 from headrace.core.executors import executor_of
-from headrace.core.operator import Windowed
+from headrace.core.operator import Operator, Windowed
 from headrace.core.progress import progress_of
 from headrace.core.pull import PullEngine
 from headrace.core.push import PushEngine
 from headrace.core.report import Meter
-from headrace.core.source import Source
+from headrace.core.source import Source, StreamSource
 from headrace.errors import Cancelled, HeadraceError, RingStarved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from headrace.core.arrays import DType
     from headrace.core.chunk import Chunk
     from headrace.core.engine import Engine
     from headrace.core.executors import Closing, Executor
-    from headrace.core.flow import Flow
     from headrace.core.progress import ProgressArgument
     from headrace.core.report import RunReport
 
 __all__ = ["Chunks", "RunKeywords", "RunOptions", "check_complete"]
+
+
+class Row(Protocol):
+    """What is run: a source with operators in a row, as `headrace.core.flow.Flow` is."""
+
+    @property
+    def source(self) -> Source | StreamSource: ...
+    @property
+    def operators(self) -> tuple[Operator, ...]: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def n_samples(self) -> int | None: ...
 
 
 class RunKeywords(TypedDict, total=False):
@@ -78,7 +90,7 @@ class RunOptions:
     dtype: DType
 
     @classmethod
-    def of(cls, flow: Flow, options: RunKeywords) -> RunOptions:
+    def of(cls, row: Row, options: RunKeywords) -> RunOptions:
         """Check a user's options before any work.
 
         Raises
@@ -97,10 +109,10 @@ class RunOptions:
         if threads is not None:
             threads = whole_number("threads", threads, least=1)
         executor = executor_of(given, threads)
-        dtype = flow.dtype
+        dtype = row.dtype
         if options.get("out_dtype") is not None:
             dtype = native(sample_dtype(options["out_dtype"]))
-            check_cast(flow.dtype, dtype)
+            check_cast(row.dtype, dtype)
         return cls(
             budget=Budget.of(options.get("memory")),
             executor=executor,
@@ -111,10 +123,10 @@ class RunOptions:
             dtype=dtype,
         )
 
-    def build(self, flow: Flow, meter: Meter, *, in_order: bool) -> Engine:
+    def build(self, row: Row, meter: Meter, *, in_order: bool) -> Engine:
         """Choose and make the engine of a run; it has not begun."""
         means = Means(self.executor, meter, self.dtype, self.chunk, self.threads)
-        source, operators = flow.source, flow.operators
+        source, operators = row.source, row.operators
         if isinstance(source, Source):
             windowed = [operator for operator in operators if isinstance(operator, Windowed)]
             if len(windowed) == len(operators):
@@ -130,7 +142,7 @@ def check_complete(done: int, total: int | None) -> None:
         )
 
 
-class Chunks:
+class Chunks(Closeable):
     """The output of a flow, chunk by chunk; made by `Flow.chunks` and by iterating over a flow.
 
     Notes
@@ -139,14 +151,14 @@ class Chunks:
     left, or when the last reference goes; no thread is left behind.
     """
 
-    def __init__(self, flow: Flow, options: RunOptions) -> None:
-        self._flow, self._options = flow, options
+    def __init__(self, row: Row, options: RunOptions) -> None:
+        self._row, self._options = row, options
         self._meter = Meter()
         self._display = progress_of(options.progress, "chunks")
         self._engine: Engine | None = None
         self._iterator: Closing[Chunk] | None = None
         self._closed = self._finished = False
-        self._total = flow.n_samples
+        self._total = row.n_samples
         self._handed = 0.0  # when the consumer got its last chunk
 
     def __iter__(self) -> Chunks:
@@ -162,7 +174,7 @@ class Chunks:
             self._handed = 0.0
         try:
             if self._iterator is None:
-                self._engine = self._options.build(self._flow, self._meter, in_order=True)
+                self._engine = self._options.build(self._row, self._meter, in_order=True)
                 self._engine.begin(self._options.budget)
                 self._iterator = self._engine.chunks()
             chunk = self._take(self._iterator)
@@ -213,14 +225,6 @@ class Chunks:
             if self._options.owned:
                 self._options.executor.close()
         self._display.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_closed"):

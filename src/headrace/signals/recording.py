@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.core.closeable import Closeable
 from headrace.core.flow import Flow
 from headrace.core.machine import memory_available
 from headrace.core.sizes import format_bytes
@@ -19,7 +20,6 @@ from headrace.signals.sources import FlatView, TimeView, select_channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from headrace.core.arrays import Array, DType
     from headrace.core.budget import Budget
@@ -53,7 +53,7 @@ class Labels:
         return replace(self, channel_names=names and tuple(names[c] for c in channels))
 
 
-class Recording:
+class Recording(Closeable):
     """A signal of any length, in a file, in memory or still to come.
 
     Made by `headrace.signals.open`, `from_array`, `from_iter` and `concat`. Slicing is lazy: ``rec[start:stop]``
@@ -211,14 +211,6 @@ class Recording:
         """Close the files behind it, for its slices too. May be called twice."""
         if isinstance(self._source, Source):
             self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __len__(self) -> int:
         if self.n_samples is None:
