@@ -196,7 +196,7 @@ def home(name: str) -> int:
 def documented() -> set[str]:
     text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     directive = re.compile(
-        r"^\.\. (?:py:data|auto(?:class|function|exception|data|module)):: (headrace[\w.]*)$", re.MULTILINE
+        r"^\.\. (?:py:data|auto(?:class|function|exception|data|module)):: (headrace[\w.]*)(?:\(\))?$", re.MULTILINE
     )
     return set(directive.findall(text))
 
