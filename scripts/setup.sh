@@ -191,3 +191,4 @@ main() {
 }
 
 main
+[ ! -t 1 ] || [ "${1:-}" != dev ] || echo "Ready: . .venv/bin/activate, then headrace doctor"

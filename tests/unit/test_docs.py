@@ -68,6 +68,7 @@ PUBLIC = [
 INTERNAL = {
     "headrace.core.arrays.byte_view",
     "headrace.core.arrays.native",
+    "headrace.core.arrays.widest",
     "headrace.core.executors.executor_of",
     "headrace.core.progress.progress_of",
     "headrace.core.publish.PART_NAME",

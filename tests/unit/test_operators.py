@@ -333,3 +333,14 @@ def test_the_tables_of_a_long_filter_count_in_the_budget(way: str) -> None:
     assert caught.value.needed > tables > 8 * len(fir.taps)
     assert caught.value.needed > 8_000_000
     assert flow.run(memory=caught.value.needed).n_samples == len(x)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
+def test_an_integer_output_is_rounded_once_from_float64(dtype: str) -> None:
+    x = (np.random.default_rng(8).standard_normal((200_000, 2)) * 900).astype(dtype)
+    taps = np.hanning(63) / 31
+    exact = np.stack([np.convolve(c, taps, "same") for c in x.T.astype(np.float64)], axis=1)
+    found = from_array(x).pipe(Fir(taps)).to_array(out_dtype="int16")
+    assert np.array_equal(found, np.rint(exact).astype(np.int16))
+    scaled = from_array(x).pipe(Scale(0.1, 0.3)).to_array(out_dtype="int32")
+    assert np.array_equal(scaled, np.rint(x.astype(np.float64) * 0.1 + 0.3).astype(np.int32))

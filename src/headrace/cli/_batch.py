@@ -28,11 +28,8 @@ __all__ = ["expand", "transform"]
 
 
 def expand(words: Sequence[str]) -> list[Path]:
-    """List the files that names and patterns stand for, all of which must be there."""
-    found = [Path(path) for path in opening.expand(list(words))]
-    for path in found:
-        path.stat()
-    return found
+    """List the files that names and patterns stand for."""
+    return [Path(path) for path in opening.expand(list(words))]
 
 
 def transform(
@@ -81,6 +78,12 @@ def _pairs(inputs: list[Path], folder: Path) -> list[tuple[Path, Path]]:
         raise OutputExists(
             f"{folder} is a file, and {len(inputs)} inputs need a folder to be written to: name a folder, or give "
             "--concat to make one recording of them",
+            path=str(folder),
+        )
+    if len(inputs) > 1 and folder.suffix and not folder.exists():
+        raise OutputError(
+            f"{len(inputs)} inputs need a folder, and {folder} is named like a file: give --concat to make one "
+            "recording of them, or name a folder",
             path=str(folder),
         )
     pairs = [(path, folder / f"{path.stem}.npy") for path in inputs]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from headrace.errors import SchemaError
 
-__all__ = ["Array", "DType", "byte_view", "float_dtype", "native", "sample_dtype"]
+__all__ = ["Array", "DType", "byte_view", "float_dtype", "native", "sample_dtype", "widest"]
 
 Array: TypeAlias = npt.NDArray[Any]
 DType: TypeAlias = np.dtype[Any]
@@ -30,6 +30,11 @@ def float_dtype(dtype: DType) -> DType:
         return np.dtype(np.float32) if dtype.itemsize == 2 else native(dtype)
     found: DType = np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
     return found
+
+
+def widest(dtype: DType) -> DType:
+    """Give float64 for real dtypes, complex128 for complex ones."""
+    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
 
 
 def sample_dtype(dtype: Any) -> DType:

@@ -73,7 +73,7 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     found = Path(path)
     mode = os.stat(found).st_mode  # noqa: PTH116 - Path.stat would hide a bytes path's TypeError
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(21, "is a folder, not a recording", str(found))
+        raise IsADirectoryError(21, f"is a folder; name its files, such as '{found / '*.npy'}'", str(found))
     if not stat.S_ISREG(mode):
         raise FormatError(
             f"{found} is a pipe, socket or device, which cannot be read by position: "

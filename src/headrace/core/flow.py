@@ -102,15 +102,7 @@ class Flow:
     @property
     def n_samples(self) -> int | None:
         """Samples of output, ``None`` if the source does not know its length."""
-        if not isinstance(self._source, Source):
-            return None
-        total = 0
-        for segment in self._source.segments:
-            spec = self._source.spec.with_n(segment.size)
-            for operator in self._operators:
-                spec = operator.plan(spec).out
-            total += spec.n or 0
-        return total
+        return self._lengths()[-1]
 
     @property
     def spec(self) -> Spec:
@@ -286,6 +278,25 @@ class Flow:
             display.close()
         return meter.report()
 
+    def _lengths(self) -> list[int | None]:
+        """Count the samples of the source and after each operator, over all segments."""
+        if not isinstance(self._source, Source):
+            return [None] * len(self._specs)
+        counts = [0] * len(self._specs)
+        for segment in self._source.segments:
+            spec = self._source.spec.with_n(segment.size)
+            counts[0] += segment.size
+            for place, operator in enumerate(self._operators, start=1):
+                spec = operator.plan(spec).out
+                counts[place] += spec.n or 0
+        return list(counts)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Give each stage, and what it gives, in words."""
+        specs = [spec.with_n(n) for spec, n in zip(self._specs, self._lengths(), strict=True)]
+        names = [repr(self._source), *(repr(operator) for operator in self._operators)]
+        return [(name, str(spec)) for name, spec in zip(names, specs, strict=True)]
+
     def _out_bytes(self, dtype: DType) -> int:
         return self._specs[-1].n_channels * dtype.itemsize
 
@@ -293,14 +304,10 @@ class Flow:
         return " > ".join(type(operator).__name__ for operator in self._operators) or "copy"
 
     def __repr__(self) -> str:
-        lines = [f"Flow from {self._source!r}: {self._specs[0]}"]
-        for operator, spec in zip(self._operators, self._specs[1:], strict=True):
-            lines.append(f"  > {operator!r}: {spec}")
-        return "\n".join(lines)
+        (source, spec), *stages = self._rows()
+        return "\n".join([f"Flow from {source}: {spec}", *(f"  > {name}: {given}" for name, given in stages)])
 
     def _repr_html_(self) -> str:
-        rows = [("source", repr(self._source), str(self._specs[0]))]
-        for number, (operator, spec) in enumerate(zip(self._operators, self._specs[1:], strict=True), start=1):
-            rows.append((f"{number}", repr(operator), str(spec)))
+        rows = [(str(number or "source"), *row) for number, row in enumerate(self._rows())]
         cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         return f"<table><thead><tr><th></th><th>stage</th><th>gives</th></tr></thead><tbody>{cells}</tbody></table>"

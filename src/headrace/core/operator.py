@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from headrace.core.arrays import DType
     from headrace.core.chunk import Chunk
 
-__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "Windowed"]
+__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "Widens", "Windowed"]
 
 State: TypeAlias = Any
 """What a `Stateful` operator carries from one step to the next. Arrays, numbers, strings, tuples and dicts of those,
@@ -172,6 +172,15 @@ class Windowed(Operator, Protocol):
         Called from several threads at once, perhaps more than once for one cell, in any order. Both arrays are
         recycled buffers, valid during the call only: copy what is to be kept.
         """
+        ...
+
+
+@runtime_checkable
+class Widens(Protocol):
+    """An operator that can deliver the float64 that it computes in, where its output is rounded to integers next."""
+
+    def widened(self) -> Operator:
+        """Give the same operator with float64, or complex128, output."""
         ...
 
 

@@ -163,6 +163,7 @@ class PullEngine:
         self._spec = Chain(source.spec.with_n(0), operators).out
         self._casts = self._spec.dtype != means.dtype
         self._in_order = in_order
+        self._stored_bytes = getattr(source, "stored_sample_bytes", source.spec.sample_bytes)
         self._need = self._demand()
         self._reserved = self.samples = self.threads = 0
         self._budget: Budget | None = None
@@ -287,7 +288,7 @@ class PullEngine:
         """Input bytes that an output span stands for, each counted once."""
         n_in, n_out = section.segment.size, max(1, section.chain.n_out)
         share = span.stop * n_in // n_out - span.start * n_in // n_out
-        return share * self._source.spec.sample_bytes
+        return share * self._stored_bytes
 
     def _set_benches(self) -> None:
         """Lay out one bench per worker before any output buffer is lent, so that no worker starves."""

@@ -47,14 +47,14 @@ class RunReport:
     seconds : float
         Wall time.
     mb_per_s : float
-        Input bytes, in 10^6, per second.
+        `bytes_in`, in 10^6, per second.
     cpu_seconds : float
         CPU time of the process, all threads.
     peak_rss_bytes : PeakMemory
         Peak memory of the process.
     bottleneck : str
-        The stage that took most of the time: ``"read"``, an operator, ``"write"``, or ``"consumer"`` for the code that
-        takes the chunks.
+        The stage that took most of the time: ``"read"``, an operator, ``"operators"`` (those that run in order, as
+        one), ``"cast"`` (to `out_dtype`), ``"write"``, or ``"consumer"`` for the code that takes the chunks.
     efficiency : float
         max(reading and writing, computing) / wall time. A low value means that the two did not overlap, or that
         the run waited for its consumer.
@@ -64,7 +64,7 @@ class RunReport:
         Time spent waiting: ``threads`` for work or for a buffer to come back (added over them), ``consumer`` for the
         next chunk.
     bytes_in, bytes_out : int
-        Bytes taken from the source (each sample counted once) and delivered.
+        Bytes of the samples taken from the source, as it stores them and each counted once; bytes delivered.
     clipped : int
         Values that did not fit the integer `out_dtype` and were saturated.
     threads : int

@@ -14,7 +14,7 @@ from headrace.core.checks import whole_number
 from headrace.core.closeable import Closeable
 from headrace.core.engine import Means
 from headrace.core.executors import executor_of
-from headrace.core.operator import Operator, Windowed
+from headrace.core.operator import Operator, Widens, Windowed
 from headrace.core.progress import progress_of
 from headrace.core.pull import PullEngine
 from headrace.core.push import PushEngine
@@ -127,6 +127,8 @@ class RunOptions:
         """Choose and make the engine of a run; it has not begun."""
         means = Means(self.executor, meter, self.dtype, self.chunk, self.threads)
         source, operators = row.source, row.operators
+        if self.dtype.kind in "iu" and operators and isinstance(operators[-1], Widens):
+            operators = (*operators[:-1], operators[-1].widened())  # so that an integer is rounded once
         if isinstance(source, Source):
             windowed = [operator for operator in operators if isinstance(operator, Windowed)]
             if len(windowed) == len(operators):

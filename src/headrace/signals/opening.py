@@ -12,6 +12,7 @@ import numpy as np
 
 from headrace.core import registry
 from headrace.core.checks import whole_number
+from headrace.core.files import regular_file
 from headrace.errors import FormatError, SchemaError
 from headrace.signals.recording import Labels, Recording
 from headrace.signals.sources import ArraySource, ConcatSource, IterSource, open_memmap, open_npy, open_raw, rest
@@ -117,7 +118,15 @@ def open(  # noqa: A001, PLR0913 - the verb users know, and the facts a raw file
     recording = Recording(sources[0] if len(sources) == 1 else ConcatSource(sources), labels)
     if channels is not None:
         recording = recording[:, channels]
-    return recording if start is None and stop is None else recording[start:stop]
+    if start is None and stop is None:
+        return recording
+    part: Recording = recording[start:stop]
+    if len(part) == 0 and len(recording):
+        length = f" ({recording.duration_s:.6g} s)" if recording.duration_s is not None else ""
+        raise SchemaError(
+            f"start={start!r} to stop={stop!r} holds no sample: the recording has {len(recording):,} samples{length}"
+        )
+    return part
 
 
 def open_all(paths: _Path | Sequence[_Path], **options: Any) -> list[Recording]:
@@ -242,6 +251,9 @@ def concat(recordings: Sequence[Recording], *, contiguous: bool = True) -> Recor
     """
     if not recordings:
         raise SchemaError("nothing to concatenate: no recording was given")
+    for recording in recordings:
+        if not isinstance(recording, Recording):
+            raise SchemaError(f"concat takes recordings: got {recording!r}; open files first: signals.open_all([...])")
     first = recordings[0]
     source = ConcatSource([recording._random() for recording in recordings], contiguous=contiguous)
     return Recording(source, Labels(first.t0, first.channel_names, first.units))
@@ -258,7 +270,7 @@ def _open_one(path: _Path, options: dict[str, Any]) -> Source:
         return open_npy(path, **{name: options[name] for name in wanted})
     provider = registry.find("source", suffix) if suffix else None
     if provider is None:
-        Path(path).stat()  # a missing file is said to be missing before its suffix is discussed
+        regular_file(path)  # a missing file is said to be missing before its suffix is discussed
         known = ", ".join([".npy", *registry.names("source")])
         raise FormatError(
             f"{path} has {f'the unknown suffix {suffix}' if suffix else 'no suffix'} (known: {known}): to read it as "

@@ -86,7 +86,7 @@ def plot(
     if part.ndim == 1:
         ax.set_ylabel(f"amplitude ({part.units})" if part.units else "amplitude")
         return ax
-    names = part.channel_names or _numbers(recording, channels)
+    names = part.channel_names or [str(number) for number in part.channel_numbers]
     ax.set_yticks(offsets, names)
     distance = f"{-offsets[1]:,.6g} {part.units or ''}".rstrip() if len(offsets) > 1 else ""
     ax.set_ylabel(f"channel ({distance} apart)" if distance else "channel")
@@ -142,8 +142,3 @@ def _round_up(value: float) -> float:
 
 def _first_sample(recording: Recording, start: int | str | None) -> int:
     return 0 if start is None else recording._span(start, None).start
-
-
-def _numbers(recording: Recording, channels: Any) -> list[str]:
-    chosen = np.arange(recording.n_channels)
-    return [str(number) for number in (chosen if channels is None else np.atleast_1d(chosen[channels]))]

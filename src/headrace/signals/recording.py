@@ -41,16 +41,23 @@ class Labels:
         One for each channel.
     units : str or None
         Of the samples, such as ``"uV"``.
+    channel_numbers : tuple of int or None
+        Which channels of the file or array these are; ``None`` for all of them in order.
     """
 
     t0: float = 0.0
     channel_names: tuple[str, ...] | None = None
     units: str | None = None
+    channel_numbers: tuple[int, ...] | None = None
 
     def select(self, channels: list[int]) -> Labels:
-        """Keep the names of some channels."""
-        names = self.channel_names
-        return replace(self, channel_names=names and tuple(names[c] for c in channels))
+        """Keep the names and numbers of some channels."""
+        names, numbers = self.channel_names, self.channel_numbers
+        return replace(
+            self,
+            channel_names=names and tuple(names[c] for c in channels),
+            channel_numbers=tuple(channels) if numbers is None else tuple(numbers[c] for c in channels),
+        )
 
 
 class Recording(Closeable):
@@ -123,6 +130,11 @@ class Recording(Closeable):
     def channel_names(self) -> tuple[str, ...] | None:
         """One for each channel, if given."""
         return self._labels.channel_names
+
+    @property
+    def channel_numbers(self) -> tuple[int, ...]:
+        """Which channels of the file or array these are, counted from 0."""
+        return self._labels.channel_numbers or tuple(range(self.n_channels))
 
     @property
     def units(self) -> str | None:
@@ -258,7 +270,7 @@ class Recording(Closeable):
         return self._source
 
     def _span(self, start: Any, stop: Any) -> Span:
-        n = len(self)
+        n = self._random().spec.n or 0
         first = 0 if start is None else parse_position(start, n, self.fs)
         last = n if stop is None else parse_position(stop, n, self.fs)
         return Span(min(first, n), max(min(first, n), min(last, n)))

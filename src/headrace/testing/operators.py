@@ -145,7 +145,10 @@ def _check_answer(found: Array, expected: Array, tolerance: float | None) -> Non
     limit = _CLOSE.get(found.dtype.kind, {}).get(found.dtype.itemsize, 0.0) if tolerance is None else tolerance
     error = relative_error(found, expected)
     if not error <= limit:
-        raise AssertionError(f"the answer is off by {error:.3g} (relative L2), more than {limit:.3g}")
+        wrong = np.abs(found.astype(complex) - expected).reshape(len(found), -1).max(axis=1)
+        raise AssertionError(
+            f"the answer is off by {error:.3g} (relative L2), more than {limit:.3g}; most at sample {wrong.argmax()}"
+        )
 
 
 def _check_same(found: Array, expected: Array, how: str) -> None:

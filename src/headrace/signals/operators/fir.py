@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from headrace import _native
-from headrace.core.arrays import float_dtype
+from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
@@ -62,6 +63,7 @@ class Fir:
             raise SchemaError(f"mode= is 'same', 'full' or 'valid': got {mode!r}")
         self.taps = _checked(taps)
         self.mode: Mode = mode
+        self._wide = False
         self._kernels: dict[bool, _native.FirKernel] = {}
 
     def plan(self, inp: Spec) -> Plan:
@@ -73,7 +75,8 @@ class Fir:
         batch = max(1, kernel.lanes // inp.n_channels)
         widened = self._widened(inp.dtype)
         copied = 0 if widened is None else widened.itemsize * (kernel.cell * batch + count) * inp.n_channels
-        out = replace(inp, n=n_out, dtype=self._out_dtype(inp.dtype))
+        narrow = self._out_dtype(inp.dtype)
+        out = replace(inp, n=n_out, dtype=widest(narrow) if self._wide else narrow)
         return Plan(
             inp,
             out,
@@ -97,6 +100,12 @@ class Fir:
             part = window.narrow(plan.demand(cells))
             wide = part.array.astype(widened)
             kernel.apply(wide, part.start, shift, out.array[cells.within(out.span)], cells.start)
+
+    def widened(self) -> Fir:
+        """See `headrace.core.operator.Widens`."""
+        wide = copy(self)  # shares the kernels
+        wide._wide = True
+        return wide
 
     def _kernel(self, is_complex: bool) -> _native.FirKernel:
         """Transform the taps once for each kind of input."""
@@ -129,8 +138,13 @@ class Fir:
             return np.dtype(np.complex64 if found == np.float32 else np.complex128)
         return found
 
-    def __reduce__(self) -> tuple[type[Fir], tuple[Array, Mode]]:
-        return Fir, (self.taps, self.mode)
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_kernels": {}}
+
+    def __copy__(self) -> Fir:
+        twin = object.__new__(Fir)
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def __repr__(self) -> str:
         return f"Fir({len(self.taps)} taps {_digest(self.taps)}, mode={self.mode!r})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace import _native
-from headrace.core.arrays import float_dtype
+from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
 from headrace.signals.per_channel import finite_numbers, spread
 
@@ -52,6 +52,7 @@ class Scale:
     offset: Any = 0.0
     _gain: Array = field(init=False, repr=False)
     _offset: Array = field(init=False, repr=False)
+    _wide: bool = field(init=False, repr=False, default=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_gain", finite_numbers("gain", self.gain))
@@ -60,7 +61,14 @@ class Scale:
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
         detail = spread(("gain", "offset"), self._gain, self._offset, inp.n_channels)
-        return Plan(inp, replace(inp, dtype=float_dtype(inp.dtype)), detail=detail)
+        dtype = float_dtype(inp.dtype)
+        return Plan(inp, replace(inp, dtype=widest(dtype) if self._wide else dtype), detail=detail)
+
+    def widened(self) -> Scale:
+        """See `headrace.core.operator.Widens`."""
+        wide = replace(self)
+        object.__setattr__(wide, "_wide", True)
+        return wide
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""

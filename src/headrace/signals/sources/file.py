@@ -78,6 +78,7 @@ class FileSource:
         self.spec = Spec(layout.n, () if layout.flat else (width,), calibration.dtype, fs)
         self.segments = (Span(0, layout.n),)
         self.paths = (file.path,)
+        self.stored_sample_bytes = width * calibration.stored.itemsize
         self._all = channels is None
         self._direct = calibration.as_stored and self._all and (not layout.channel_major or layout.n_channels == 1)
         self._rows = self._rows_per_piece()

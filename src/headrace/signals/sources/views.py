@@ -45,6 +45,7 @@ class TimeView:
         inside = (segment.clip(span).shift(-span.start) for segment in source.segments)
         self.segments = tuple(s for s in inside if s.size) or (Span(0, 0),)
         self.scratch_bytes, self.paths = source.scratch_bytes, source.paths
+        self.stored_sample_bytes = _stored(source)
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
@@ -127,6 +128,7 @@ class FlatView:
         self.spec = replace(source.spec, shape=())
         self.segments, self.paths = source.segments, source.paths
         self.scratch_bytes = source.scratch_bytes
+        self.stored_sample_bytes = _stored(source)
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
@@ -187,6 +189,7 @@ class ConcatSource:
             segments += own
         self.segments = tuple(segments) or (Span(0, 0),)
         self.scratch_bytes = max(source.scratch_bytes for source in sources)
+        self.stored_sample_bytes = max(_stored(source) for source in sources)
         self.paths = tuple(path for source in sources for path in source.paths)
 
     def read(self, span: Span, out: Array) -> None:
@@ -236,6 +239,11 @@ def select_channels(source: Source, channels: list[int]) -> Source:
     """Keep some channels of a source, by its own means where it has them."""
     own: Callable[[list[int]], Source] | None = getattr(source, "select", None)
     return own(channels) if own else ChannelView(source, channels)
+
+
+def _stored(source: Source) -> int:
+    found: int = getattr(source, "stored_sample_bytes", source.spec.sample_bytes)
+    return found
 
 
 def rest(source: Source) -> None:
