@@ -166,9 +166,8 @@ class FileReader(Closeable):
     def rest(self) -> None:
         """Let go of the descriptor until the next read, which opens the file again if it still is the same one."""
         with self._lock:
-            if self._fd >= 0 and self._reads == 0 and not self._closed:
-                os.close(self._fd)
-                self._fd = -1
+            if self._reads == 0 and not self._closed:
+                self._shut()
 
     def close(self) -> None:
         """Close the descriptor once the reads under way are done. May be called twice."""
@@ -229,9 +228,9 @@ class FileReader(Closeable):
                 self._shut()
 
     def _shut(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1  # first of all: Ctrl-C after the close must not lead to a second one
+        if fd >= 0:
+            os.close(fd)
 
     def _wake(self) -> None:
         """Open the file again after `rest`."""

@@ -228,9 +228,9 @@ class PartFile:
         )
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1  # first of all: Ctrl-C after the close must not lead to a second one
+        if fd >= 0:
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self
