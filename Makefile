@@ -56,7 +56,7 @@ bench: setup ## measure against the rivals (make bench ARGS="fir --runs 3")
 	@$(BIN)/headrace bench $(ARGS)
 
 soak: setup native-test ## all tests at their full counts (long)
-	@HEADRACE_SOAK=1 HEADRACE_TEST_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $(ARGS) \
+	@HEADRACE_SOAK=1 HEADRACE_TEST_SEED=$(SEED) $(BIN)/python -m pytest -o faulthandler_timeout=1800 --hypothesis-seed=$(SEED) $(ARGS) \
 		|| { code=$$?; echo "the random tests ran with this seed; again: make soak SEED=$(SEED)"; exit $$code; }
 
 setup: ## create or renew .venv with everything that tests, checks, docs and benchmarks need

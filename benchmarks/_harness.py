@@ -88,6 +88,7 @@ class Case:
     name: str
     run: Callable[[Run], Any]
     packages: tuple[str, ...]
+    subject: str
 
 
 @dataclass
@@ -127,8 +128,10 @@ class Benchmark:
         self._prepare = function
         return function
 
-    def case(self, name: str, *, packages: tuple[str, ...] = ()) -> Callable[[Callable[[Run], Any]], Any]:
-        """Decorate a contender. The first one is the subject; ratios are rival / subject.
+    def case(
+        self, name: str, *, packages: tuple[str, ...] = (), against: str | None = None
+    ) -> Callable[[Callable[[Run], Any]], Any]:
+        """Decorate a contender. Ratios are its wall time / that of its subject.
 
         Parameters
         ----------
@@ -136,10 +139,13 @@ class Benchmark:
             Its name in the table.
         packages : tuple of str
             Distributions whose versions belong into the result.
+        against : str, optional
+            The case that is its subject; by default the first one.
         """
 
         def register(function: Callable[[Run], Any]) -> Callable[[Run], Any]:
-            self.cases.append(Case(name, function, packages))
+            subject = against or (self.cases[0].name if self.cases else name)
+            self.cases.append(Case(name, function, packages, subject))
             return function
 
         return register
@@ -336,11 +342,11 @@ def _result(
     from headrace.core import machine  # after the cases: this process stays small while they run
 
     cases = [_summary(case, outcomes[case.name], bench.unit) for case in bench.cases]
-    subject = cases[0].get("wall_s", {}).get("median")
-    for summary in cases:
+    by_name = {summary["name"]: summary for summary in cases}
+    for case, summary in zip(bench.cases, cases, strict=True):
+        subject = by_name[case.subject].get("wall_s", {}).get("median")
         if subject and "wall_s" in summary:
             summary["ratio"] = summary["wall_s"]["median"] / subject
-    by_name = {summary["name"]: summary for summary in cases}
     return {
         "schema": SCHEMA,
         "name": bench.name,

@@ -19,7 +19,7 @@ def rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
                 case["name"],
                 f"{wall['median']:.3g}",
                 f"{wall['min']:.3g} to {wall['max']:.3g}",
-                f"{case['rate']['value']:.4g}" if "rate" in case else "",
+                f"{case['rate']['value']:,.0f}" if "rate" in case else "",
                 f"{case['cpu_s']['median']:.3g}",
                 f"{case['peak_rss_bytes']['median'] / 2**20:.0f}",
                 f"{case['ratio']:.2f}" if "ratio" in case else "",
@@ -48,7 +48,8 @@ def _conditions(result: dict[str, Any]) -> str:
     machine = result["machine"]
     how = f"{result['cache'].capitalize()} files, median of {result['runs']}"
     where = f"{machine['cpu']}, {machine['cpu_count']} CPUs, Python {machine['python']}, {result['date']}"
-    return f"{how}; ratio: wall time of the rival / {result['cases'][0]['name']}; {where}"
+    what = "CPU seconds of the whole process, starting Python included; ratio: wall time / that of its subject"
+    return f"{how}; {what}; {where}"
 
 
 def markdown(result: dict[str, Any]) -> str:

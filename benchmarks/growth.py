@@ -47,9 +47,9 @@ def convert(run: Run, name: str):
     return {"work": report.bytes_in / 1e6}
 
 
-for _size in ("large", "small"):
-    bench.case(f"fir {_size}", packages=("headrace",))(partial(fir, name=_size))
-    bench.case(f"convert {_size}", packages=("headrace",))(partial(convert, name=_size))
+for _name, _job in (("fir", fir), ("convert", convert)):
+    for _size in ("large", "small"):
+        bench.case(f"{_name} {_size}", packages=("headrace",), against=f"{_name} large")(partial(_job, name=_size))
 
 
 @bench.goal("peak grows by less than 2 MB")

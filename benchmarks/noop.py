@@ -55,8 +55,9 @@ def loop(run: Run, name: str):
 
 
 for _name in SIZES:
-    bench.case(f"headrace {_name}", packages=("headrace", "numpy"))(partial(flow, name=_name))
-    bench.case(f"preadv loop {_name}")(partial(loop, name=_name))
+    _ours = f"headrace {_name}"
+    bench.case(_ours, packages=("headrace", "numpy"), against=_ours)(partial(flow, name=_name))
+    bench.case(f"preadv loop {_name}", against=_ours)(partial(loop, name=_name))
 
 
 @bench.goal("at least 0.9 of the loop's MB/s at every size")

@@ -144,6 +144,9 @@ def _native() -> Row:
     return Row("native core", OK, "; ".join(["built", *facts]), required=True)
 
 
+_IN_USE = ("cli", "plot", "signals")  # the other extras belong to jobs that are to come
+
+
 def _extras() -> Iterator[Row]:
     needs: dict[str, list[str]] = {}
     try:
@@ -160,7 +163,7 @@ def _extras() -> Iterator[Row]:
         yield Row(
             f"extra {extra_name}",
             MISSING if lacking else OK,
-            ", ".join(text for _, text in states),
+            ", ".join(text for _, text in states) + ("" if extra_name in _IN_USE else "; nothing uses it yet"),
             f"pip install 'headrace[{extra_name}]'" if lacking else "",
         )
 
