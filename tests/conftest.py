@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -36,6 +37,10 @@ _COMMON: dict[str, Any] = {
 settings.register_profile("ci", max_examples=60, stateful_step_count=40, **_COMMON)
 settings.register_profile("soak", max_examples=2000, stateful_step_count=100, **_COMMON)
 settings.load_profile("soak" if SOAK else "ci")
+
+# A shell that starts jobs in the background has them ignore Ctrl-C, and every process below inherits that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
