@@ -14,16 +14,12 @@ import re
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import xxhash
 
 from headrace.core.forks import Origin
 from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError, OutputExists
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["PART_NAME", "PartFile", "refuse_input_as_output"]
 
@@ -231,14 +227,6 @@ class PartFile:
         fd, self._fd = self._fd, -1  # first of all: Ctrl-C after the close must not lead to a second one
         if fd >= 0:
             os.close(fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
 
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
