@@ -12,6 +12,9 @@ SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d " ")
 endif
 # More options for pytest: make test ARGS="-k fir -x"
 ARGS ?=
+# Tests run in this many processes; 0 is this one, for a debugger.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-seed=$(SEED) $(ARGS)
 
 .PHONY: help setup setup-run demo test native-test check lint types layers docs version-check wheel bench soak clean
 
@@ -22,7 +25,7 @@ demo: setup-run ## set up, then run the main job on a recording it makes (about 
 	@$(BIN)/headrace demo
 
 test: setup native-test ## set up, then run all tests (native ones under ASan and UBSan)
-	@HEADRACE_TEST_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $(ARGS) \
+	@HEADRACE_TEST_SEED=$(SEED) $(PYTEST) \
 		|| { code=$$?; echo "the random tests ran with this seed; again: make test SEED=$(SEED)"; exit $$code; }
 
 native-test: setup
@@ -56,7 +59,7 @@ bench: setup ## measure against the rivals (make bench ARGS="fir --runs 3")
 	@$(BIN)/headrace bench $(ARGS)
 
 soak: setup native-test ## all tests at their full counts (long)
-	@HEADRACE_SOAK=1 HEADRACE_TEST_SEED=$(SEED) $(BIN)/python -m pytest -o faulthandler_timeout=1800 --hypothesis-seed=$(SEED) $(ARGS) \
+	@HEADRACE_SOAK=1 HEADRACE_TEST_SEED=$(SEED) $(PYTEST) -o faulthandler_timeout=1800 \
 		|| { code=$$?; echo "the random tests ran with this seed; again: make soak SEED=$(SEED)"; exit $$code; }
 
 setup: ## create or renew .venv with everything that tests, checks, docs and benchmarks need

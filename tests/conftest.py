@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SOAK = os.environ.get("HEADRACE_SOAK") == "1"
 SEED = int(os.environ.get("HEADRACE_TEST_SEED") or secrets.randbits(24))
+os.environ["HEADRACE_TEST_SEED"] = str(SEED)  # for the worker processes of pytest-xdist
 SOURCES = str(Path(headrace.__file__).resolve().parents[1])
 
 # Too slow is what the time budget of the suite is for; a machine that is busy with something else is no failure.

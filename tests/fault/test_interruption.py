@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from headrace.signals import Fir, from_array
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+
+# Rounds in CI and in a soak. A spawned worker imports torch anew, a forkserver imports it once.
+ROUNDS = {"fork": (10, 300), "forkserver": (10, 300), "spawn": (1, 20)}
 
 VICTIMS = Path(__file__).parent / "victims"
 
@@ -44,3 +48,18 @@ def test_a_spawned_process_opens_the_source_itself(tmp_path: Path, run_victim: C
     assert multiprocessing.get_start_method(allow_none=True) in (None, "fork", "forkserver", "spawn")
     done = run_victim(VICTIMS / "spawned.py", tmp_path / "x.npy")
     assert float(done.stdout) == float(expected.astype(np.float64).sum())
+
+
+@pytest.mark.parametrize("method", ROUNDS)
+def test_workers_of_a_torch_data_loader_read_an_open_recording(
+    tmp_path: Path, count: Callable[[int, int], int], run_victim: Callable[..., Any], method: str
+) -> None:
+    x = np.arange(5000, dtype=np.float32)
+    np.save(tmp_path / "x.npy", x)
+    windows = [from_array(part).pipe(Fir(np.ones(5))).to_array() for part in x.reshape(-1, 500)]
+    expected = float(np.concatenate(windows).astype(np.float64).sum())
+    rounds = count(*ROUNDS[method])
+    done = run_victim(VICTIMS / "dataloader.py", method, tmp_path / "x.npy", rounds, timeout=1500)
+    *totals, last = done.stdout.split()
+    assert last == "ok"
+    assert [float(total) for total in totals] == [expected] * ((rounds + 1) // 2)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 from contextlib import suppress
 from pathlib import Path
 
@@ -187,3 +188,24 @@ def test_a_reader_of_a_relative_path_wakes_in_another_folder(path: Path, monkeyp
         buffer = bytearray(2)
         reader.read_into(memoryview(buffer), 3)
     assert buffer == bytes([3, 4])
+
+
+def test_a_pickled_reader_opens_the_file_at_its_first_read_and_only_the_same_one(path: Path) -> None:
+    buffer = bytearray(4)
+    with FileReader(path) as reader:
+        copy, other = pickle.loads(pickle.dumps([reader, reader.identity])), pickle.loads(pickle.dumps(reader))
+    with copy[0] as again:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        again.read_into(memoryview(buffer), 1)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
+    assert buffer == bytes([1, 2, 3, 4])
+    rewrite(path, 0, b"x")
+    with other, pytest.raises(SourceChanged, match="rewritten"):
+        other.read_into(memoryview(buffer), 1)
+
+
+def test_a_closed_reader_is_not_pickled(path: Path) -> None:
+    reader = FileReader(path)
+    reader.close()
+    with pytest.raises(ValueError, match="is closed"):
+        pickle.dumps(reader)

@@ -93,7 +93,8 @@ class FileReader(Closeable):
     Notes
     -----
     Holds one descriptor until `close`, which waits for nobody: reads under way finish on it, later ones raise.
-    Usable in a forked child: positioned reads share no cursor.
+    Usable in a forked child: positioned reads share no cursor. Pickled, it carries path and identity: where it is
+    unpickled the file is opened at the first read, and must still be the same one.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -245,6 +246,18 @@ class FileReader(Closeable):
             os.close(fd)
             raise self._changed(self.identity.difference(now), None, None)
         self._fd = fd
+
+    def __getstate__(self) -> dict[str, object]:
+        with self._lock:
+            if self._closed:
+                raise ValueError(f"{self.path} is closed")
+        return {"path": self.path, "_absolute": self._absolute, "identity": self.identity}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+        renew_lock_in_child(self)
+        self._reads, self._closed, self._fd = 0, False, -1
 
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
