@@ -1,0 +1,130 @@
+"""Functions of fixed blocks whose results are not samples: events, features, statistics.
+
+A `BlockFunction` is to tables what an operator is to signals: a pure function of a window of samples around a block
+of its own fixed partition, run in any thread; a `Fold` then takes the results one at a time, in order, and makes rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from headrace.core.span import Halo
+
+if TYPE_CHECKING:
+    from headrace.core.arrays import Array, DType
+    from headrace.core.chunk import Chunk
+    from headrace.core.operator import Spec
+    from headrace.core.span import Span
+
+__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome"]
+
+_Result_co = TypeVar("_Result_co", covariant=True)
+_Result_contra = TypeVar("_Result_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What a block function declares for one input.
+
+    Attributes
+    ----------
+    inp : Spec
+        What flows in.
+    block : int
+        Samples in a block, counted from sample 0 of each segment; the last of a segment may be short.
+    halo : Halo
+        Samples of context left and right of a block, less where the segment ends.
+    workspace : int
+        Bytes that one call may use beyond its window, for each channel of the window.
+    channels_apart : bool
+        Whether a channel's results depend on that channel alone, so that a block too wide for the budget may be
+        worked on in groups of channels.
+    detail : Any
+        Whatever the function wants to find again.
+    """
+
+    inp: Spec
+    block: int
+    halo: Halo = field(default_factory=Halo)
+    workspace: int = 0
+    channels_apart: bool = False
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of one segment, or some channels of it.
+
+    Attributes
+    ----------
+    offset : int
+        Sample of the flow at which the segment starts; all spans count from there.
+    span : Span
+        The block, within its segment.
+    last : bool
+        Whether the segment ends with it.
+    window : Chunk
+        Samples of the block and its halo, shape (m,) or (m, channels); the function's own, to change, until it returns.
+    channels : range
+        Channels of the flow that the window holds.
+    """
+
+    offset: int
+    span: Span
+    last: bool
+    window: Chunk
+    channels: range
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[_Result_co]):
+    """What a function gave for a block; `offset`, `span`, `last` and `channels` as in `Block`."""
+
+    offset: int
+    span: Span
+    last: bool
+    channels: range
+    result: _Result_co
+
+
+class BlockFunction(Protocol[_Result_co]):
+    """A pure function of fixed blocks."""
+
+    def plan(self, inp: Spec) -> BlockPlan:
+        """Declare block and halo for a stream of this kind.
+
+        Raises
+        ------
+        SchemaError
+            If the function cannot work on such a stream.
+        """
+        ...
+
+    def work(self, plan: BlockPlan, block: Block) -> _Result_co:
+        """Give the result of one block; called from several threads, in any order, perhaps more than once.
+
+        The result must not refer to the window's memory, which is recycled.
+        """
+        ...
+
+
+class Fold(Protocol[_Result_contra]):
+    """Makes rows of results that come in order: segment by segment, block by block, channels rising."""
+
+    @property
+    def dtype(self) -> DType:
+        """Structured dtype of the rows."""
+        ...
+
+    def add(self, outcome: Outcome[_Result_contra]) -> Array:
+        """Take the next result and give the rows that it completes, shape (k,), in their final order."""
+        ...
+
+    def finish(self) -> Array:
+        """Give the rows that remain, shape (k,). Called once, after the last result."""
+        ...
+
+    def close(self) -> None:
+        """Let go of temporary files. May be called twice."""
+        ...
