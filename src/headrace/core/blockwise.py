@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from headrace.core.span import Halo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
     from headrace.core.span import Span
 
-__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome"]
+__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome", "Tabulates"]
 
+_Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
 _Result_contra = TypeVar("_Result_contra", contravariant=True)
 
@@ -117,14 +120,32 @@ class Fold(Protocol[_Result_contra]):
         """Structured dtype of the rows."""
         ...
 
-    def add(self, outcome: Outcome[_Result_contra]) -> Array:
-        """Take the next result and give the rows that it completes, shape (k,), in their final order."""
+    def add(self, outcome: Outcome[_Result_contra]) -> Iterable[Array]:
+        """Take the next result and give the rows that it completes, in their final order, some at a time: (k,) each."""
         ...
 
-    def finish(self) -> Array:
-        """Give the rows that remain, shape (k,). Called once, after the last result."""
+    def finish(self) -> Iterable[Array]:
+        """Give the rows that remain, some at a time. Called once, after the last result."""
         ...
 
     def close(self) -> None:
         """Let go of temporary files. May be called twice."""
+        ...
+
+
+class Tabulates(BlockFunction[_Result], Protocol[_Result]):
+    """A block function that knows how its results become rows; what `headrace.core.rowflow.RowFlow` runs."""
+
+    def fold(self, plan: BlockPlan, t0: float, tmp: str | None) -> Fold[_Result]:
+        """Begin a table.
+
+        Parameters
+        ----------
+        plan : BlockPlan
+            What `plan` returned.
+        t0 : float
+            Time of the flow's first sample, seconds.
+        tmp : str or None
+            Folder for temporary files; ``None`` for the system's.
+        """
         ...

@@ -107,8 +107,10 @@ class Chain:
             out = stage.plan.demand(out)
         return Route(out, tuple(reversed(cells)))
 
-    def buffer_sizes(self, samples: int) -> list[int]:
+    def buffer_sizes(self, samples: int, *, aligned: bool = True) -> list[int]:
         """Give the most samples that the source and each stage hold for a chunk of `samples` outputs.
+
+        With `aligned`, chunks begin and end on the grid of the last stage, or where the output ends.
 
         Returns
         -------
@@ -118,7 +120,7 @@ class Chain:
         sizes: list[int] = []
         for stage in reversed(self.stages):
             plan = stage.plan
-            spare = 0 if samples % plan.grid == 0 and not sizes else plan.grid
+            spare = 0 if aligned and samples % plan.grid == 0 and not sizes else plan.grid
             cells = -(-samples // plan.grid) * plan.grid + spare
             sizes.append(cells if plan.out.n is None else min(cells, plan.out.n))
             samples = sizes[-1] * plan.down // plan.up + 2 + plan.halo.left + plan.halo.right

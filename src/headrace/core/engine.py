@@ -36,6 +36,8 @@ class Means:
         Output samples per chunk, if the user insists.
     threads : int
         The most tasks to run at once.
+    tmp : str or None
+        Folder for temporary files; ``None`` for the system's.
     """
 
     executor: Executor
@@ -43,6 +45,7 @@ class Means:
     dtype: DType
     chunk: int | None
     threads: int
+    tmp: str | None = None
 
 
 class Engine(Protocol):

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from headrace.core.operator import Operator, Stateful, Windowed
+from headrace.core.engines import check_order
+from headrace.core.operator import Operator, Stateful, TwoWay, Windowed
 from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
@@ -61,6 +62,8 @@ class Flow:
         ``True`` for a bar, or ``callback(done, total, report)``.
     chunk : int
         Output samples per chunk, to override the choice made from the budget; changes no byte of the output.
+    tmp : str or path-like
+        Folder for temporary files, by default the system's; needed by operators that go over a signal twice.
     out_dtype : dtype-like
         Deliver in another dtype. Integers are rounded half to even and saturated, NaN becomes 0, and the values that
         did not fit are counted in the report.
@@ -68,11 +71,12 @@ class Flow:
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
         for operator in operators:
-            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful)):
+            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful, TwoWay)):
                 raise SchemaError(
-                    f"{operator!r} is not an operator, an object with plan() and apply() or step(): "
+                    f"{operator!r} is not an operator, an object with plan() and apply(), step() or backward(): "
                     "make one of a class by calling it, wrap a function in headrace.signals.Map"
                 )
+        check_order(source, operators)
         self._source = source
         self._operators = tuple(operators)
         self._specs = [source.spec]
@@ -277,6 +281,18 @@ class Flow:
                 options.executor.close()
             display.close()
         return meter.report()
+
+    def segment_lengths(self) -> list[int | None]:
+        """Count the samples of output in each segment; one of unknown length for a stream."""
+        if not isinstance(self._source, Source):
+            return [None]
+        lengths: list[int | None] = []
+        for segment in self._source.segments:
+            spec = self._source.spec.with_n(segment.size)
+            for operator in self._operators:
+                spec = operator.plan(spec).out
+            lengths.append(spec.n or 0)
+        return lengths
 
     def _lengths(self) -> list[int | None]:
         """Count the samples of the source and after each operator, over all segments."""

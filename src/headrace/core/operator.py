@@ -4,12 +4,14 @@ An operator is an immutable description, such as a filter's taps. Given what flo
 `Plan`: what flows out, on which fixed *grid* its arithmetic runs, and which input samples (*halo*, rate) each output
 needs. The engine then calls it with exactly those samples, from any thread, in any order, any number of times.
 
-Two kinds exist, told apart by the method they have:
+Three kinds exist, told apart by the method they have:
 
 `Windowed`
     ``apply(plan, window, out)``: output cells are a pure function of a window of input. Runs in parallel.
 `Stateful`
     ``step(plan, state, window, out) -> state``: the next state is a pure function of the last. Runs in order.
+`TwoWay`
+    ``forward`` and ``backward``: over the stream, and back over what that gave. Only the states between cells are kept.
 
 Why a grid: floating-point results depend on how sums are grouped. A grid that belongs to the operator, and not
 to the chunk or the thread, is what makes the output bytes the same for every chunk size, thread count and budget.
@@ -24,10 +26,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 from headrace.core.span import Halo, Span
 
 if TYPE_CHECKING:
-    from headrace.core.arrays import DType
+    from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
 
-__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "Widens", "Windowed"]
+__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "TwoWay", "Widens", "Windowed"]
 
 State: TypeAlias = Any
 """What a `Stateful` operator carries from one step to the next. Arrays, numbers, strings, tuples and dicts of those,
@@ -196,5 +198,50 @@ class Stateful(Operator, Protocol):
         """Fill ``out.array`` and return the state after it; `state` itself must not be changed.
 
         `window` and `out` are as in `Windowed.apply`; calls come in order and without gaps.
+        """
+        ...
+
+
+@runtime_checkable
+class TwoWay(Operator, Protocol):
+    """An operator that runs over a stream forwards, then backwards over what that gave, as zero-phase filters do.
+
+    The rate stays, and there is no halo. States are arrays whose last axis is the channels (if there are any), all of
+    one shape and dtype; channels do not depend on each other, and a call may be about some of them only.
+    """
+
+    def edge(self, plan: Plan) -> int:
+        """Give the number of samples at either end that `enter` and `turn` want to see."""
+        ...
+
+    def state_bytes(self, plan: Plan) -> int:
+        """Give the size of one state."""
+        ...
+
+    def enter(self, plan: Plan, head: Chunk) -> Array:
+        """Give the forward state before sample 0; `head` has the first samples."""
+        ...
+
+    def forward(self, plan: Plan, state: Array, window: Chunk) -> Array:
+        """Give the forward state after a cell, from that before it and the cell's samples."""
+        ...
+
+    def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:
+        """Give the backward state after the last sample, from the forward state there and the last samples."""
+        ...
+
+    def backward(self, plan: Plan, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:
+        """Fill ``out.array`` with a cell's output, and give the backward state before the cell.
+
+        Parameters
+        ----------
+        plan : Plan
+            What `plan` returned.
+        before : Array
+            Forward state before the cell.
+        after : Array
+            Backward state after it.
+        window, out : Chunk
+            The cell's samples, read-only, and its output; recycled buffers. Rows may be longer than the channels.
         """
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from headrace.core.buffers import BufferPool
 from headrace.core.cascade import Cascade
 from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
-from headrace.core.engine import Means
 from headrace.core.operator import Stateful
 from headrace.core.pull import PullEngine
 from headrace.core.schedule import Demand, Schedule, fit, reserve_fitting, smallest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array
     from headrace.core.chain import Stage
+    from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import Operator, Windowed
     from headrace.core.report import Meter
@@ -70,7 +71,7 @@ class PushEngine:
             self._inp = operator.plan(self._inp).out
         self._feeder: PullEngine | None = None
         if isinstance(source, Source):
-            feeding = Means(means.executor, means.meter, self._inp.dtype, means.chunk, means.threads)
+            feeding = replace(means, dtype=self._inp.dtype)
             self._feeder = PullEngine(source, head, feeding, in_order=True)
         self._planned = Cascade(self._inp, self._tail, np.empty)
         self._need = self._demand()
@@ -153,7 +154,7 @@ class PushEngine:
             yield None, self._stream()
             return
         with closing(self._feeder.chunks()) as chunks:
-            for section in self._feeder.sections:
+            for section in self._feeder.sections.items:
                 n = section.chain.n_out
                 yield n, _pieces(_part(chunks, section.offset, n), self._samples)
 

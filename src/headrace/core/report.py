@@ -75,6 +75,8 @@ class RunReport:
         Bytes of the budget that the run planned to use.
     output : str or None
         The file written.
+    n_rows : int
+        Rows of the table, for flows that make one.
     """
 
     n_samples: int
@@ -93,6 +95,7 @@ class RunReport:
     chunk_samples: int
     memory_bytes: int
     output: str | None
+    n_rows: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON types."""
@@ -101,8 +104,9 @@ class RunReport:
     def __str__(self) -> str:
         peak = self.peak_rss_bytes
         clipped = f", {self.clipped:,} values clipped" if self.clipped else ""
+        rows = f" to {self.n_rows:,} rows" if self.n_rows else ""
         return (
-            f"{self.n_samples:,} samples in {self.seconds:.2f} s, {self.mb_per_s:,.0f} MB/s, "
+            f"{self.n_samples:,} samples{rows} in {self.seconds:.2f} s, {self.mb_per_s:,.0f} MB/s, "
             f"{self.cpu_seconds:.2f} CPU s, peak {format_bytes(peak.total)} (anonymous {format_bytes(peak.anon)}, "
             f"file {format_bytes(peak.file)}), limited by {self.bottleneck}{clipped}"
         )
@@ -118,10 +122,11 @@ class Meter:
         self._anon = self._file = 0
         self.stage_seconds: dict[str, float] = {}
         self.stall_seconds: dict[str, float] = {}
-        self.n_samples = self.bytes_in = self.bytes_out = self.clipped = 0
+        self.n_samples = self.n_rows = self.bytes_in = self.bytes_out = self.clipped = 0
         self.threads = 1
         self.chunk_samples = self.memory_bytes = 0
         self.output: str | None = None
+        self.phase = ""  # of a pass that gives no output yet, for progress bars
 
     def add(self, clock: dict[str, float]) -> None:
         """Add the stage times of one task."""
@@ -166,6 +171,7 @@ class Meter:
             chunk_samples=self.chunk_samples,
             memory_bytes=self.memory_bytes,
             output=self.output,
+            n_rows=self.n_rows,
         )
 
 

@@ -16,6 +16,7 @@ import time
 import weakref
 from collections import deque
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headrace.core.closeable import Closeable
@@ -25,7 +26,7 @@ from headrace.errors import Cancelled, RingStarved
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Ring", "no_false_end"]
+__all__ = ["Ring", "no_false_end", "start"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -43,7 +44,9 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.work = threading.Condition(self.lock)  # threads wait here for something to do
-        self.results = threading.Condition(self.lock)  # the consumer waits here
+        # The consumer waits here, outside the lock, for a word that something has happened. Not a condition: Ctrl-C
+        # inside its wait may find the lock released, and then comes out as a RuntimeError.
+        self.news: SimpleQueue[None] = SimpleQueue()
         self.todo: deque[tuple[int, Any]] = deque()
         self.done: dict[int, Any] = {}
         self.error: BaseException | None = None
@@ -56,7 +59,7 @@ class _State:
             self.stopping = True
             self.todo.clear()
             self.work.notify_all()
-            self.results.notify_all()
+        self.news.put(None)
 
 
 def no_false_end(error: BaseException) -> BaseException:
@@ -68,6 +71,17 @@ def no_false_end(error: BaseException) -> BaseException:
     for note in getattr(error, "__notes__", ()):
         replaced.add_note(note)
     return replaced
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread; Ctrl-C while it comes to life stays a KeyboardInterrupt."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        # Inside the wait for the thread's first step it may find a lock of the standard library released.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _stop(state: _State, origin: Origin) -> None:
@@ -83,7 +97,7 @@ def _run(state: _State, fn: Callable[[Any], Any]) -> None:
     _work(state, fn)
     with state.lock:
         state.inside -= 1
-        state.results.notify_all()
+    state.news.put(None)
 
 
 def _work(state: _State, fn: Callable[[Any], Any]) -> None:
@@ -106,7 +120,7 @@ def _work(state: _State, fn: Callable[[Any], Any]) -> None:
             return
         with state.lock:
             state.done[ticket] = result
-            state.results.notify()
+        state.news.put(None)
         del item, result  # a parked thread must not keep a buffer alive
 
 
@@ -167,14 +181,13 @@ class Ring(Closeable, Generic[_In, _Out]):
                 if state.error is not None or state.stopping or self._issued == self._taken:
                     break  # outside the lock, because threads need it to end
                 ticket = self._taken if self._ordered else next(iter(state.done), None)
-                if ticket is None or ticket not in state.done:
-                    since = time.perf_counter()
-                    state.results.wait()
-                    state.waited_s += time.perf_counter() - since
-                    continue
-                self._taken += 1
-                result: _Out = state.done.pop(ticket)
-                return result
+                if ticket in state.done:
+                    self._taken += 1
+                    result: _Out = state.done.pop(ticket)
+                    return result
+            since = time.perf_counter()
+            state.news.get()
+            state.waited_s += time.perf_counter() - since
         finished = self._exhausted and self._issued == self._taken and not state.stopping
         if state.error is None:
             self.close()  # with an error, raising it at once comes before waiting for the tasks still in work
@@ -216,7 +229,7 @@ class Ring(Closeable, Generic[_In, _Out]):
             daemon=True,
         )
         self._threads.append(thread)
-        thread.start()
+        start(thread)
 
     @property
     def stalls(self) -> dict[str, float]:
@@ -230,11 +243,12 @@ class Ring(Closeable, Generic[_In, _Out]):
         state = self._state
         state.stop()
         deadline = time.monotonic() + _JOIN_TIMEOUT_S
-        with state.lock:
-            # Not Thread.join: a thread whose start was interrupted by Ctrl-C may never have come to life.
-            while state.inside and (left := deadline - time.monotonic()) > 0:
-                state.results.wait(left)
-            gone = state.inside == 0
+        # Not Thread.join: a thread whose start was interrupted by Ctrl-C may never have come to life.
+        while state.inside and (left := deadline - time.monotonic()) > 0:
+            with suppress(Empty):
+                state.news.get(timeout=left)
+        gone = state.inside == 0
+        state.news.put(None)  # a consumer in another thread may still wait for the word that was read here
         for thread in self._threads:
             if gone and thread.ident is not None:
                 with suppress(RuntimeError):  # its start was interrupted

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from headrace.core.arrays import native, sample_dtype
@@ -13,13 +16,11 @@ from headrace.core.cast import check_cast
 from headrace.core.checks import whole_number
 from headrace.core.closeable import Closeable
 from headrace.core.engine import Means
+from headrace.core.engines import engine_for
 from headrace.core.executors import executor_of
-from headrace.core.operator import Operator, Widens, Windowed
+from headrace.core.operator import Operator, Widens
 from headrace.core.progress import progress_of
-from headrace.core.pull import PullEngine
-from headrace.core.push import PushEngine
 from headrace.core.report import Meter
-from headrace.core.source import Source, StreamSource
 from headrace.errors import Cancelled, HeadraceError, RingStarved
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from headrace.core.executors import Closing, Executor
     from headrace.core.progress import ProgressArgument
     from headrace.core.report import RunReport
+    from headrace.core.source import Source, StreamSource
 
 __all__ = ["Chunks", "RunKeywords", "RunOptions", "check_complete"]
 
@@ -57,6 +59,7 @@ class RunKeywords(TypedDict, total=False):
     progress: ProgressArgument
     chunk: int | None
     out_dtype: Any
+    tmp: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class RunOptions:
         Output samples per chunk, if the user insists.
     dtype : dtype
         Delivered.
+    tmp : str or None
+        Folder for temporary files.
     """
 
     budget: Budget
@@ -88,6 +93,7 @@ class RunOptions:
     progress: ProgressArgument
     chunk: int | None
     dtype: DType
+    tmp: str | None = None
 
     @classmethod
     def of(cls, row: Row, options: RunKeywords) -> RunOptions:
@@ -113,6 +119,9 @@ class RunOptions:
         if options.get("out_dtype") is not None:
             dtype = native(sample_dtype(options["out_dtype"]))
             check_cast(row.dtype, dtype)
+        tmp = options.get("tmp")
+        if tmp is not None and not Path(tmp).is_dir():
+            raise FileNotFoundError(errno.ENOENT, "tmp= is not a folder", os.fspath(tmp))
         return cls(
             budget=Budget.of(options.get("memory")),
             executor=executor,
@@ -121,19 +130,20 @@ class RunOptions:
             progress=options.get("progress"),
             chunk=chunk,
             dtype=dtype,
+            tmp=None if tmp is None else os.fspath(tmp),
         )
+
+    def means(self, meter: Meter) -> Means:
+        """Give an engine what it works with."""
+        return Means(self.executor, meter, self.dtype, self.chunk, self.threads, self.tmp)
 
     def build(self, row: Row, meter: Meter, *, in_order: bool) -> Engine:
         """Choose and make the engine of a run; it has not begun."""
-        means = Means(self.executor, meter, self.dtype, self.chunk, self.threads)
+        means = self.means(meter)
         source, operators = row.source, row.operators
         if self.dtype.kind in "iu" and operators and isinstance(operators[-1], Widens):
             operators = (*operators[:-1], operators[-1].widened())  # so that an integer is rounded once
-        if isinstance(source, Source):
-            windowed = [operator for operator in operators if isinstance(operator, Windowed)]
-            if len(windowed) == len(operators):
-                return PullEngine(source, windowed, means, in_order=in_order)
-        return PushEngine(source, operators, means)
+        return engine_for(source, operators, means, in_order=in_order)
 
 
 def check_complete(done: int, total: int | None) -> None:

@@ -30,6 +30,8 @@ class Source(Protocol):
         Bytes that one `read` may use beyond its arguments.
     paths : tuple of str
         Files behind it, so that none of them can be named as output.
+    unit : int, optional
+        Samples that are efficient to read in multiples of, where that is not 1.
     stored_sample_bytes : int, optional
         Bytes of one sample as stored, for reports, where that is not what `read` delivers.
     """

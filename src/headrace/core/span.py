@@ -79,5 +79,13 @@ class Span:
         for start in range(self.start, self.stop, step):
             yield Span(start, min(start + step, self.stop))
 
+    def split_on(self, grid: int) -> Iterator[Span]:
+        """Cut at the multiples of `grid`, counted from sample 0."""
+        start = self.start
+        while start < self.stop:
+            stop = min(start // grid * grid + grid, self.stop)
+            yield Span(start, stop)
+            start = stop
+
     def __str__(self) -> str:
         return f"[{self.start}, {self.stop})"

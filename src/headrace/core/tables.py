@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
+    from headrace.core.budget import Budget
 
-__all__ = ["TableSink"]
+__all__ = ["ArrayTable", "TableSink"]
 
 
 class TableSink(Protocol):
@@ -34,3 +37,53 @@ class TableSink(Protocol):
     def abort(self) -> None:
         """Delete what was written. May be called twice, and after `commit`."""
         ...
+
+
+class ArrayTable:
+    """One structured array in memory, refused if the budget cannot hold it.
+
+    Parameters
+    ----------
+    budget : Budget
+        What the rows are charged to, until `abort`.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self._reserved = budget, 0
+        self._parts: list[Array] = []
+        self._dtype: DType | None = None
+        self._array: Array | None = None
+
+    def open(self, dtype: DType) -> None:
+        """See `TableSink.open`."""
+        self._dtype = dtype
+
+    def write(self, rows: Array) -> None:
+        """See `TableSink.write`."""
+        needed = 2 * rows.nbytes  # kept in pieces, twice the size while they are joined
+        self._budget.reserve(needed, "a table in memory")
+        self._reserved += needed
+        self._parts.append(rows.copy())
+
+    def commit(self) -> None:
+        """See `TableSink.commit`."""
+        self._array = np.concatenate([np.empty(0, self._dtype), *self._parts])
+        self._parts.clear()
+
+    def abort(self) -> None:
+        """See `TableSink.abort`; what was committed stays the caller's."""
+        self._budget.release(self._reserved)
+        self._reserved = 0
+        self._parts.clear()
+
+    @property
+    def array(self) -> Array:
+        """The rows, once committed."""
+        if self._array is None:
+            raise ValueError("nothing was committed to this table")
+        return self._array
+
+
+def table_sink(path: object, *, job: str = "", force: bool = False, durable: bool = False) -> TableSink:
+    """Stand-in until the sinks are here."""
+    raise NotImplementedError

@@ -7,8 +7,8 @@
 (1000,)
 """
 
-from headrace.core.flow import Flow
 from headrace.core.report import RunReport
+from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import Fir, Map, Scale
 from headrace.signals.recording import Recording

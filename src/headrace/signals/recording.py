@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.core.closeable import Closeable
-from headrace.core.flow import Flow
 from headrace.core.machine import memory_available
 from headrace.core.sizes import format_bytes
 from headrace.core.source import Source
 from headrace.core.span import Span
 from headrace.errors import BudgetTooSmall, SchemaError
+from headrace.signals.flow import Flow
 from headrace.signals.positions import parse_position
 from headrace.signals.sources import FlatView, TimeView, select_channels
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.budget import Budget
     from headrace.core.operator import Operator
+    from headrace.core.rowflow import RowFlow
     from headrace.core.source import StreamSource
 
 __all__ = ["Labels", "Recording"]
@@ -169,7 +170,11 @@ class Recording(Closeable):
         SchemaError
             If an operator cannot work on what reaches it.
         """
-        return Flow(self._source, operators)
+        return Flow(self._source, operators, t0=self.t0)
+
+    def detect(self, detector: Any, **options: Any) -> RowFlow:
+        """Find events; see `Flow.detect`."""
+        return self.pipe().detect(detector, **options)
 
     def view(self, start: int | str | None = None, stop: int | str | None = None) -> Array:
         """Map samples into memory without a copy: the explicit zero-copy door.

@@ -7,13 +7,15 @@ Nothing here needs pytest; a check that fails raises `AssertionError`. The hypot
 from headrace.testing.executors import check_executor
 from headrace.testing.faults import TriggeredSource, no_leaks
 from headrace.testing.operators import check_operator, relative_error
-from headrace.testing.reference import BlockMean, CumulativeSum
+from headrace.testing.reference import BlockMean, CumulativeSum, DoubleSum, WindowSums
 from headrace.testing.sources import check_source
 
 __all__ = [
     "BlockMean",
     "CumulativeSum",
+    "DoubleSum",
     "TriggeredSource",
+    "WindowSums",
     "check_executor",
     "check_operator",
     "check_source",

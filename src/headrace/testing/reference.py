@@ -5,20 +5,25 @@ They are what the suites and the properties run beside the real ones, and what t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.blockwise import BlockPlan
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headrace.core.arrays import Array, DType
+    from headrace.core.blockwise import Block, Outcome
     from headrace.core.chunk import Chunk
 
-__all__ = ["BlockMean", "CumulativeSum"]
+__all__ = ["BlockMean", "CumulativeSum", "DoubleSum", "WindowSums"]
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,130 @@ class BlockMean:
 
 def _wide(dtype: DType) -> DType:
     return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+
+
+@dataclass(frozen=True)
+class DoubleSum:
+    """Add up samples from the first one on, then the sums from the last one back: the smallest two-way operator.
+
+    Parameters
+    ----------
+    cell : int
+        Samples per cell; changes nothing but where the states lie.
+
+    Notes
+    -----
+    ``s = np.cumsum(x - x[0])``, then ``np.cumsum((s - x[-1])[::-1])[::-1]``, along axis 0 in float64: the ends of the
+    signal are seen by both passes.
+
+    Examples
+    --------
+    >>> import numpy as np, headrace
+    >>> headrace.signals.from_array(np.array([0.0, 1, 1, 0])).pipe(DoubleSum()).to_array()
+    array([5., 5., 4., 2.])
+    """
+
+    cell: int = 64
+
+    def plan(self, inp: Spec) -> Plan:
+        """See `headrace.core.operator.Operator.plan`."""
+        return Plan(inp, replace(inp, dtype=np.dtype(np.float64)), grid=self.cell)
+
+    def edge(self, plan: Plan) -> int:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.operator.TwoWay.edge`."""
+        return 1
+
+    def state_bytes(self, plan: Plan) -> int:
+        """See `headrace.core.operator.TwoWay.state_bytes`."""
+        return 2 * 8 * plan.inp.n_channels
+
+    def enter(self, plan: Plan, head: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.operator.TwoWay.enter`."""
+        first = head.array[0].astype(np.float64)
+        return np.stack([np.zeros_like(first), first])
+
+    def forward(self, plan: Plan, state: Array, window: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.operator.TwoWay.forward`."""
+        return np.stack([self._sums(state, window)[-1], state[1]])
+
+    def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.operator.TwoWay.turn`."""
+        last = tail.array[-1].astype(np.float64)
+        return np.stack([np.zeros_like(last), last + 0 * state[0]])
+
+    def backward(self, plan: Plan, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.operator.TwoWay.backward`."""
+        sums = self._sums(before, window) - after[1]
+        out.array[...] = np.cumsum(sums[::-1], axis=0)[::-1] + after[0]
+        return np.stack([out.array[0], after[1]])
+
+    @staticmethod
+    def _sums(state: Array, window: Chunk) -> Array:
+        sums: Array = np.cumsum(window.array - state[1], axis=0, dtype=np.float64) + state[0]
+        return sums
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """Sum each block with its halo, each channel by itself: the smallest function that makes a table.
+
+    Parameters
+    ----------
+    block : int
+        Samples per block.
+    halo : int
+        Samples of context on either side that are summed as well.
+
+    Notes
+    -----
+    Rows of ``start``, ``end`` (the block), ``channel``, ``low``, ``high`` (the window), ``total`` (a float64 sum), and
+    ``last``: whether the segment ends with the block.
+
+    Examples
+    --------
+    >>> import numpy as np, headrace
+    >>> headrace.signals.from_array(np.ones(5)).pipe().tabulate(WindowSums(2, 1)).to_array()["total"]
+    array([3., 4., 2.])
+    """
+
+    block: int
+    halo: int = 0
+
+    def plan(self, inp: Spec) -> BlockPlan:
+        """See `headrace.core.blockwise.BlockFunction.plan`."""
+        return BlockPlan(inp, self.block, Halo(self.halo, self.halo), channels_apart=True)
+
+    def work(self, plan: BlockPlan, block: Block) -> Array:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.blockwise.BlockFunction.work`."""
+        window = block.window.array.reshape(len(block.window), -1).astype(np.float64)
+        block.window.array[...] = 0  # the function's own
+        rows = np.zeros(len(block.channels), _SUMS)
+        rows["start"], rows["end"] = block.span.start + block.offset, block.span.stop + block.offset
+        rows["low"], rows["high"] = block.window.start + block.offset, block.window.stop + block.offset
+        rows["channel"], rows["last"] = block.channels, block.last
+        rows["total"] = [math.fsum(column) for column in window.T]
+        return rows
+
+    def fold(self, plan: BlockPlan, t0: float, tmp: str | None) -> _Rows:  # noqa: ARG002 - the protocol's
+        """See `headrace.core.blockwise.Tabulates.fold`."""
+        return _Rows()
+
+
+_SUMS = np.dtype(
+    [("start", "i8"), ("end", "i8"), ("channel", "i4"), ("low", "i8"), ("high", "i8"), ("total", "f8"), ("last", "?")]
+)
+
+
+class _Rows:
+    """The results are rows already."""
+
+    dtype = _SUMS
+
+    def add(self, outcome: Outcome[Array]) -> Iterator[Array]:
+        yield outcome.result
+
+    def finish(self) -> Iterator[Array]:
+        yield from ()
+
+    def close(self) -> None:
+        pass

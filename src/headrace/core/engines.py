@@ -1,0 +1,76 @@
+"""Which engine serves which flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headrace.core.operator import TwoWay, Windowed
+from headrace.core.pull import PullEngine
+from headrace.core.push import PushEngine
+from headrace.core.source import Source
+from headrace.core.twoway import TwoWaySource
+from headrace.core.twoway_engine import FallingEngine, SurveyedEngine
+from headrace.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headrace.core.engine import Engine, Means
+    from headrace.core.operator import Operator
+    from headrace.core.source import StreamSource
+
+__all__ = ["check_order", "engine_for", "two_way_head"]
+
+
+def engine_for(source: Source | StreamSource, operators: Sequence[Operator], means: Means, *, in_order: bool) -> Engine:
+    """Make the engine for a row of operators over a source; it has not begun."""
+    twice, rest = two_way_head(source, operators)
+    if twice is not None:
+        tail = _all_windowed(rest)
+        if not in_order and tail is not None and FallingEngine.serves(twice, tail):
+            return FallingEngine(twice, tail, means)
+        return SurveyedEngine(twice, engine_for(twice, rest, means, in_order=in_order), means)
+    windowed = _all_windowed(operators)
+    if isinstance(source, Source) and windowed is not None:
+        return PullEngine(source, windowed, means, in_order=in_order)
+    return PushEngine(source, operators, means)
+
+
+def two_way_head(
+    source: Source | StreamSource, operators: Sequence[Operator]
+) -> tuple[TwoWaySource | None, Sequence[Operator]]:
+    """Make one source of everything up to the first two-way operator; give it, if there is one, and what follows."""
+    check_order(source, operators)
+    for place, operator in enumerate(operators):
+        if isinstance(operator, TwoWay) and isinstance(source, Source):
+            return TwoWaySource(source, _all_windowed(operators[:place]) or [], operator), operators[place + 1 :]
+    return None, operators
+
+
+def check_order(source: Source | StreamSource, operators: Sequence[Operator]) -> None:
+    """Refuse what cannot be gone over twice.
+
+    Raises
+    ------
+    SchemaError
+        If a two-way operator works on a stream, or comes after an operator that carries state.
+    """
+    for place, operator in enumerate(operators):
+        if not isinstance(operator, TwoWay):
+            continue
+        if not isinstance(source, Source):
+            raise SchemaError(
+                f"{operator!r} goes over the signal twice, and this one comes once, as a stream: record it to a file, "
+                "then filter that"
+            )
+        for before in operators[:place]:
+            if not isinstance(before, (Windowed, TwoWay)):
+                raise SchemaError(
+                    f"{operator!r} goes over the signal twice, and cannot follow {before!r}, which carries state: put "
+                    "it first, or write what comes before it to a file"
+                )
+
+
+def _all_windowed(operators: Sequence[Operator]) -> list[Windowed] | None:
+    windowed = [operator for operator in operators if isinstance(operator, Windowed)]
+    return windowed if len(windowed) == len(operators) else None

@@ -1,0 +1,281 @@
+"""Flows whose output is a table: rows made of a block function's results, and the ways to run them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from headrace.core.blocks import block_engine
+from headrace.core.closeable import Closeable
+from headrace.core.progress import progress_of
+from headrace.core.publish import refuse_input_as_output
+from headrace.core.report import Meter
+from headrace.core.run import RunKeywords, RunOptions, check_complete
+from headrace.core.source import Source
+from headrace.core.tables import ArrayTable, table_sink
+from headrace.errors import Cancelled, SchemaError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from headrace.core.arrays import Array, DType
+    from headrace.core.blockwise import Tabulates
+    from headrace.core.flow import Flow
+    from headrace.core.report import RunReport
+    from headrace.core.tables import TableSink
+
+__all__ = ["RowFlow", "Rows"]
+
+
+class RowFlow:
+    """A flow that ends in a table; nothing happens until it is run.
+
+    The rows do not depend on how it is run: not on `memory`, `threads` or `executor`.
+
+    Parameters
+    ----------
+    flow : Flow
+        What is tabulated.
+    function : Tabulates
+        How: a pure function of blocks, and the fold that makes rows of its results.
+    t0 : float
+        Time of the flow's first sample, seconds.
+
+    Raises
+    ------
+    SchemaError
+        If the function cannot work on what the flow gives.
+
+    Notes
+    -----
+    The ways of running share the options of `headrace.core.flow.Flow`, without `out_dtype`.
+    """
+
+    def __init__(self, flow: Flow, function: Tabulates[Any], t0: float = 0.0) -> None:
+        self._flow, self._function, self._t0 = flow, function, t0
+        self._dtype = self._fold_dtype()
+
+    @property
+    def dtype(self) -> DType:
+        """Structured dtype of the rows."""
+        return self._dtype
+
+    @property
+    def flow(self) -> Flow:
+        """What is tabulated."""
+        return self._flow
+
+    def batches(self, **options: Unpack[RunKeywords]) -> Rows:
+        """Iterate over the rows in order, some at a time.
+
+        Returns
+        -------
+        Rows
+            An iterator of structured arrays, shape (k,), k >= 1, and a context manager.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If not even one thread fits into `memory`.
+        """
+        return Rows(self, self._options(options))
+
+    def __iter__(self) -> Iterator[Array]:
+        return self.batches()
+
+    def run(self, sink: TableSink | None = None, **options: Unpack[RunKeywords]) -> RunReport:
+        """Run into a sink for rows; without one, for the report only.
+
+        Parameters
+        ----------
+        sink : TableSink, optional
+            Takes the rows.
+
+        Returns
+        -------
+        RunReport
+            What the run did and cost; `n_rows` counts the rows.
+        """
+        return self._transfer(sink, self._options(options))
+
+    def to_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        durable: bool = False,
+        **options: Unpack[RunKeywords],
+    ) -> RunReport:
+        """Run into a file, which appears complete or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            ``.csv``, ``.npy`` (a structured array), ``.arrow`` or ``.parquet`` (these two need pyarrow).
+        force : bool
+            Replace an existing file.
+        durable : bool
+            Flush file and folder to the disk.
+
+        Returns
+        -------
+        RunReport
+            What the run did and cost; `n_rows` counts the rows.
+
+        Raises
+        ------
+        OutputExists, OutputError
+            If the file exists and `force` is false, cannot be written, or is the input.
+        MissingExtra
+            If the format needs a package that is not installed.
+        """
+        chosen = self._options(options)
+        job = f"{self._flow.source!r} {self._flow.operators!r} {self._function!r}"
+        return self._transfer(table_sink(path, job=job, force=force, durable=durable), chosen, str(path))
+
+    def to_array(self, **options: Unpack[RunKeywords]) -> Array:
+        """Run into one structured array, if the budget can hold it.
+
+        Returns
+        -------
+        ndarray, shape (n,), structured
+            The rows.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If they do not fit into `memory` beside the run.
+        """
+        chosen = self._options(options)
+        sink = ArrayTable(chosen.budget)
+        try:
+            self._transfer(sink, chosen)
+            return sink.array
+        finally:
+            sink.abort()  # what the caller keeps is the caller's from here on
+
+    def _options(self, options: RunKeywords) -> RunOptions:
+        if options.get("out_dtype") is not None:
+            raise SchemaError("out_dtype= is for samples; the columns of a table have their own dtypes")
+        return RunOptions.of(self._flow, options)
+
+    def _transfer(self, sink: TableSink | None, options: RunOptions, output: str | None = None) -> RunReport:
+        source = self._flow.source
+        if output is not None and isinstance(source, Source):
+            refuse_input_as_output(output, source.paths)
+        display = progress_of(options.progress, type(self._function).__name__)
+        total, meter = self._flow.n_samples, Meter()
+
+        def tell(last: bool = False) -> None:
+            display.update(meter.n_samples, total, meter, last=last)
+
+        try:
+            if sink is not None:
+                sink.open(self._dtype)
+            with closing(self._rows(options, meter, tell)) as batches:
+                for rows in batches:
+                    if sink is not None:
+                        sink.write(rows)
+            if isinstance(source, Source):
+                source.verify()
+            meter.output = output
+            tell(last=True)
+            if sink is not None:
+                sink.commit()
+        except BaseException:
+            if sink is not None:
+                sink.abort()
+            raise
+        finally:
+            display.close()
+        return meter.report()
+
+    def _rows(self, options: RunOptions, meter: Meter, tell: Callable[[], None]) -> Generator[Array]:
+        """Run; give the rows as they are completed."""
+        flow, function = self._flow, self._function
+        width = flow.spec.n_channels
+        engine = block_engine(flow, function, options.means(meter))
+        fold = function.fold(function.plan(flow.spec), self._t0, options.tmp)
+        try:
+            engine.begin(options.budget)
+            with closing(engine.outcomes()) as outcomes:
+                for outcome in outcomes:
+                    yield from _counted(fold.add(outcome), meter)
+                    if outcome.channels.stop == width:
+                        meter.n_samples = outcome.offset + outcome.span.stop
+                        tell()
+            check_complete(meter.n_samples, flow.n_samples)
+            yield from _counted(fold.finish(), meter)
+        finally:
+            fold.close()
+            engine.close()
+            if options.owned:
+                options.executor.close()
+
+    def _fold_dtype(self) -> DType:
+        fold = self._function.fold(self._function.plan(self._flow.spec), self._t0, None)
+        try:
+            return np.dtype(fold.dtype)
+        finally:
+            fold.close()
+
+    def __repr__(self) -> str:
+        columns = ", ".join(self._dtype.names or ())
+        return f"{self._flow!r}\n  > {self._function!r}: rows of {columns}"
+
+
+class Rows(Closeable):
+    """The rows of a table, some at a time; made by `RowFlow.batches` and by iterating over a row flow.
+
+    The work starts with the first ``next`` and stops with `close`, at the end, on an error, when a ``with`` block is
+    left, or when the last reference goes.
+    """
+
+    def __init__(self, row_flow: RowFlow, options: RunOptions) -> None:
+        self._meter, self._closed, self._finished = Meter(), False, False
+        self._display = progress_of(options.progress, "rows")
+        total = row_flow.flow.n_samples
+        self._rows = row_flow._rows(
+            options, self._meter, lambda: self._display.update(self._meter.n_samples, total, self._meter)
+        )
+
+    def __iter__(self) -> Rows:
+        return self
+
+    def __next__(self) -> Array:
+        if self._closed and not self._finished:
+            raise Cancelled("this iteration was closed, or ended by an error, before all rows were taken")
+        try:
+            return next(self._rows)
+        except StopIteration:
+            self._finished = True
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def report(self) -> RunReport:
+        """What the iteration did and cost so far."""
+        return self._meter.report()
+
+    def close(self) -> None:
+        """Stop the work. May be called twice."""
+        self._closed = True
+        self._rows.close()
+        self._display.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_rows"):
+            self.close()
+
+
+def _counted(batches: Iterable[Array], meter: Meter) -> Iterator[Array]:
+    for rows in batches:
+        if len(rows):
+            meter.n_rows, meter.bytes_out = meter.n_rows + len(rows), meter.bytes_out + rows.nbytes
+            yield rows

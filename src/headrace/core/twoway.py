@@ -1,0 +1,335 @@
+"""Going over a signal twice: the output of a `TwoWay` operator as a source that is read by position.
+
+A pass forwards keeps the state before each cell, a pass backwards the state after each. Any cell can then be computed
+from its own samples and its two states, in any order, without a copy of the signal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headrace.core.buffers import BufferPool
+from headrace.core.chain import stage_note
+from headrace.core.chunk import Chunk
+from headrace.core.closeable import Closeable
+from headrace.core.crew import Crew
+from headrace.core.sections import Bench, Sections
+from headrace.core.sizes import whole_pages
+from headrace.core.span import Span
+from headrace.core.spill import RowStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.engine import Means
+    from headrace.core.executors import Closing
+    from headrace.core.operator import Plan, Spec, TwoWay, Windowed
+    from headrace.core.sections import Section
+    from headrace.core.source import Source
+
+__all__ = ["Cell", "TwoWaySource"]
+
+_TABLE_BYTES = 256 * 1024  # of states kept in memory, for each pass; more go to a temporary file
+_LANES = 16  # channels that one thread takes at least
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of one section.
+
+    Attributes
+    ----------
+    section : Section
+        Where it lies.
+    index : int
+        Number of the section.
+    plan : Plan
+        The operator's, for the section.
+    span : Span
+        Its samples, counted from the section's start.
+    number : int
+        Its place among all cells.
+    """
+
+    section: Section
+    index: int
+    plan: Plan
+    span: Span
+    number: int
+
+    @property
+    def last(self) -> bool:
+        """Whether the section ends with it."""
+        return self.span.stop == self.plan.inp.n
+
+
+class TwoWaySource:
+    """What a source, windowed operators and a two-way operator deliver.
+
+    Parameters
+    ----------
+    source : Source
+        Read by position.
+    head : sequence of Windowed
+        Applied before the operator.
+    operator : TwoWay
+        What goes over it twice.
+
+    Attributes
+    ----------
+    unit : int
+        Samples that are efficient to read in multiples of.
+
+    Notes
+    -----
+    `read` works after `forwards` and `backwards` have run to their end.
+    """
+
+    def __init__(self, source: Source, head: Sequence[Windowed], operator: TwoWay) -> None:
+        self._operator = operator
+        self._sections = sections = Sections(source, head)
+        self._plans = [operator.plan(item.chain.out) for item in sections.items]
+        self._plan = operator.plan(sections.spec)
+        self.spec: Spec = self._plan.out.with_n(sections.n_out)
+        self.segments = tuple(Span(i.offset, i.offset + i.chain.n_out) for i in sections.items)
+        self.paths = source.paths
+        self.stored_sample_bytes = getattr(source, "stored_sample_bytes", source.spec.sample_bytes)
+        longest = max((item.chain.n_out for item in sections.items), default=1)
+        self.unit = min(self._plan.grid, max(1, longest))
+        counts = [-(-item.chain.n_out // self._plan.grid) for item in sections.items]
+        self._first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).tolist()
+        self._before: RowStore | None = None
+        self._after: RowStore | None = None
+        self._turned: dict[int, Array] = {}
+        self._benches: deque[Bench] = deque()
+
+    # --- as a source
+
+    @property
+    def scratch_bytes(self) -> int:
+        """See `Source`: a cell's samples and output, and what computing them takes."""
+        return Bench.nbytes(self._bench_sizes()) + self._sections.thread_bytes + self._plan.workspace
+
+    def read(self, span: Span, out: Array) -> None:
+        """See `Source.read`."""
+        before, after = self._tables()
+        bench = self._benches.pop() if self._benches else Bench(BufferPool(1 << 62), self._bench_sizes())
+        for index, segment in enumerate(self.segments):
+            part = span.clip(segment)
+            if not part.size:
+                continue
+            for cell in self._cells_of(index, part.shift(-segment.start)):
+                window = Chunk(cell.span, bench.view(-2, (cell.span.size, *self._inp.shape), self._inp.dtype))
+                self._sections.fill(cell.section, window, bench, {})
+                wanted = cell.span.shift(segment.start).clip(part)
+                whole = wanted.size == cell.span.size
+                target = (
+                    out[wanted.within(span)]
+                    if whole
+                    else bench.view(-1, (cell.span.size, *self.spec.shape), self.spec.dtype)
+                )
+                self._backward(cell, before[cell.number], after[cell.number], window, Chunk(cell.span, target))
+                if not whole:
+                    out[wanted.within(span)] = target[wanted.within(cell.span.shift(segment.start))]
+        self._benches.append(bench)
+
+    def verify(self) -> None:
+        """See `Source.verify`."""
+        self._sections.source.verify()
+
+    def close(self) -> None:
+        """Let go of the states; the source below stays open. May be called twice."""
+        for table in (self._before, self._after):
+            if table is not None:
+                table.close()
+        self._before = self._after = None
+        self._benches.clear()
+
+    # --- the two passes
+
+    @property
+    def ready(self) -> bool:
+        """Whether both passes are over."""
+        return self._after is not None
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of all sections."""
+        return int(self._first[-1])
+
+    @property
+    def cell_bytes(self) -> int:
+        """Bytes of a cell's output."""
+        return whole_pages(self.unit * self.spec.sample_bytes)
+
+    def pass_bytes(self, threads: int) -> int:
+        """Bytes that a pass takes: windows on their way, benches, workspaces, and what is kept of the states."""
+        window = whole_pages(self.unit * self._inp.sample_bytes)
+        each = Bench.nbytes(self._bench_sizes()[:-2]) + self._sections.thread_bytes + self._plan.workspace
+        kept = 2 * RowStore.memory(self.n_cells, self._operator.state_bytes(self._plan), _TABLE_BYTES)
+        return (threads + 3) * window + threads * each + self._sections.shared_bytes + self._plan.shared + kept
+
+    def forwards(self, means: Means, pool: BufferPool, threads: int) -> Generator[Cell]:
+        """Keep the state before each cell, and that behind the turn at the end; give each cell when it is done."""
+        operator = self._operator
+        with ExitStack() as stack:
+            crew = stack.enter_context(_Channels(threads, self._inp))
+            windows = stack.enter_context(closing(self._windows(self._cells(), means, pool, threads)))
+            state = np.empty(0)
+            for cell, window in windows:
+                if cell.span.start == 0:
+                    state = operator.enter(cell.plan, self._edge(cell, at_end=False))
+                if self._before is None:
+                    self._before = RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
+                self._before[cell.number] = state
+
+                def advance(part: _Part, cell: Cell = cell, window: Chunk = window, state: Array = state) -> Array:
+                    return operator.forward(cell.plan, part.state(state), part.chunk(window))
+
+                state = crew.run(advance)
+                if cell.last:
+                    self._turned[cell.number] = operator.turn(cell.plan, state, self._edge(cell, at_end=True))
+                yield cell
+
+    def backwards(
+        self, means: Means, pool: BufferPool, threads: int, lend: Callable[[], Array], *, keep: bool
+    ) -> Generator[tuple[Cell, Array]]:
+        """Compute the cells from the last to the first, each into an array from `lend`; with `keep`, for `read` too."""
+        before = self._before
+        if before is None:
+            return  # there are no cells
+        after: RowStore | None = None
+        with ExitStack() as stack:
+            crew = stack.enter_context(_Channels(threads, self._inp))
+            windows = stack.enter_context(closing(self._windows(self._cells(falling=True), means, pool, threads)))
+            state = np.empty(0)
+            for cell, window in windows:
+                if cell.last:
+                    state = self._turned.pop(cell.number)
+                if keep:
+                    after = after or RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
+                    after[cell.number] = state
+                array = lend()[: cell.span.size]
+                known, out = before[cell.number], Chunk(cell.span, array)
+
+                def retreat(
+                    part: _Part,
+                    cell: Cell = cell,
+                    window: Chunk = window,
+                    known: Array = known,
+                    state: Array = state,
+                    out: Chunk = out,
+                ) -> Array:
+                    return self._backward(
+                        cell, part.state(known), part.state(state), part.chunk(window), part.chunk(out)
+                    )
+
+                state = crew.run(retreat)
+                yield cell, array
+        self._after = after
+
+    # --- inside
+
+    @property
+    def _inp(self) -> Spec:
+        return self._plan.inp
+
+    def _tables(self) -> tuple[RowStore, RowStore]:
+        if self._before is None or self._after is None:
+            raise ValueError("a two-way source is read after both of its passes")
+        return self._before, self._after
+
+    def _cells(self, *, falling: bool = False) -> Iterator[Cell]:
+        order = range(len(self.segments))
+        for index in reversed(order) if falling else order:
+            yield from self._cells_of(index, Span(0, self.segments[index].size), falling=falling)
+
+    def _cells_of(self, index: int, span: Span, *, falling: bool = False) -> Iterator[Cell]:
+        """Give the cells of one section that a span of it touches."""
+        section, plan = self._sections.items[index], self._plans[index]
+        numbers = range(span.start // plan.grid, -(-span.stop // plan.grid))
+        for number in reversed(numbers) if falling else numbers:
+            cell = Span(number * plan.grid, (number + 1) * plan.grid).clip(Span(0, section.chain.n_out))
+            yield Cell(section, index, plan, cell, self._first[index] + number)
+
+    def _backward(self, cell: Cell, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:
+        try:
+            return self._operator.backward(cell.plan, before, after, window.locked(), out)
+        except Exception as error:
+            stage_note(error, type(self._operator).__name__, cell.span)
+            raise
+
+    def _windows(
+        self, cells: Iterable[Cell], means: Means, pool: BufferPool, threads: int
+    ) -> Closing[tuple[Cell, Chunk]]:
+        """Read ahead: give cells in the order asked for, with their samples."""
+        benches = deque(Bench(pool, self._bench_sizes()[:-2]) for _ in range(threads))
+
+        def wanted() -> Iterator[list[tuple[Cell, Array]]]:
+            for cell in cells:
+                yield [(cell, pool.get((self.unit, *self._inp.shape), self._inp.dtype)[: cell.span.size])]
+
+        def fill(held: list[tuple[Cell, Array]]) -> tuple[Cell, Chunk]:
+            cell, array = held.pop()
+            bench = benches.pop()
+            window = Chunk(cell.span, array)
+            self._sections.fill(cell.section, window, bench, {})
+            benches.append(bench)
+            return cell, window
+
+        return means.executor.map(fill, wanted(), depth=threads + 1, workers=threads)
+
+    def _edge(self, cell: Cell, *, at_end: bool) -> Chunk:
+        """Read the samples at one end of a section."""
+        n, count = cell.section.chain.n_out, self._operator.edge(cell.plan)
+        span = Span(max(0, n - count), n) if at_end else Span(0, min(n, count))
+        bench = Bench(BufferPool(1 << 62), self._sections.bench_sizes(max(1, span.size), aligned=False))
+        chunk = Chunk(span, np.empty((span.size, *self._inp.shape), self._inp.dtype))
+        if span.size:
+            self._sections.fill(cell.section, chunk, bench, {})
+        return chunk
+
+    def _bench_sizes(self) -> list[int]:
+        """Bytes of buffers: source and stages of the head, a cell's samples, its output."""
+        cell = self.unit
+        stages = self._sections.bench_sizes(cell, aligned=False)
+        return [*stages, cell * self._inp.sample_bytes, cell * self.spec.sample_bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the channels."""
+
+    channels: slice | None
+
+    def state(self, state: Array) -> Array:
+        return state if self.channels is None else state[..., self.channels]
+
+    def chunk(self, chunk: Chunk) -> Chunk:
+        return chunk if self.channels is None else Chunk(chunk.span, chunk.array[:, self.channels])
+
+
+class _Channels(Closeable):
+    """Runs one function for groups of channels at once."""
+
+    def __init__(self, threads: int, spec: Spec) -> None:
+        groups = max(1, min(threads, spec.n_channels // _LANES)) if spec.shape else 1
+        lanes = -(-spec.n_channels // _LANES)
+        borders = [min(spec.n_channels, lanes * k // groups * _LANES) for k in range(groups + 1)]
+        parts = [_Part(slice(a, b)) for a, b in pairwise(borders)] if groups > 1 else [_Part(None)]
+        self._crew = Crew(parts)
+
+    def run(self, fn: Callable[[_Part], Array]) -> Array:
+        """Give what `fn` gives for all channels, joined along the last axis."""
+        found = self._crew.run(fn)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
+
+    def close(self) -> None:
+        self._crew.close()

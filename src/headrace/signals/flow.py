@@ -1,0 +1,83 @@
+"""Flows of signals: what `headrace.core.flow.Flow` does, and what is found in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.core.flow import Flow as CoreFlow
+from headrace.core.rowflow import RowFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.blockwise import Tabulates
+    from headrace.core.operator import Operator
+    from headrace.core.source import Source, StreamSource
+
+__all__ = ["Flow"]
+
+
+class Flow(CoreFlow):
+    """A recording and operators in a row; nothing happens until it is run. Made by `Recording.pipe`.
+
+    Parameters
+    ----------
+    source : Source or StreamSource
+        Where samples come from.
+    operators : sequence of Operator
+        What is done to them, in order.
+    t0 : float
+        Time of the first sample, seconds.
+
+    Notes
+    -----
+    The ways of running, and their options, are those of `headrace.core.flow.Flow`.
+    """
+
+    def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = (), *, t0: float = 0.0) -> None:
+        super().__init__(source, operators)
+        self.t0 = t0
+
+    def pipe(self, *operators: Operator) -> Flow:
+        """Make a flow with more operators at its end."""
+        return Flow(self.source, (*self.operators, *operators), t0=self.t0)
+
+    def tabulate(self, function: Tabulates[Any]) -> RowFlow:
+        """Make a flow of rows: one table of what a function of fixed blocks finds.
+
+        Parameters
+        ----------
+        function : Tabulates
+            Such as `headrace.signals.Threshold`.
+
+        Returns
+        -------
+        RowFlow
+            With ``run``, ``to_file``, ``to_array`` and iteration over structured arrays.
+        """
+        return RowFlow(self, function, self.t0)
+
+    def detect(self, detector: Tabulates[Any] | Callable[[Array, int], Iterable[Any]], **options: Any) -> RowFlow:
+        """Find events, each exactly once, however long it is and however many borders it crosses.
+
+        Parameters
+        ----------
+        detector : Threshold, or callable
+            A detector, or ``fn(chunk, start) -> events``; see `headrace.signals.detector`.
+        **options
+            For a callable: ``block``, ``halo`` and ``open_edges`` of `headrace.signals.detector`.
+
+        Returns
+        -------
+        RowFlow
+            Rows of start, end, channel, amplitude, peak and time_s, in order of (start, channel).
+
+        Raises
+        ------
+        SchemaError
+            If it cannot work on what the flow gives.
+        """
+        from headrace.signals.events import as_detector
+
+        return self.tabulate(as_detector(detector, **options))
