@@ -16,7 +16,7 @@ bool machine_has(Isa isa) {
         case Isa::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl");
-        case Isa::avx2: return __builtin_cpu_supports("avx2");
+        case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         default: return true;
     }
 }
@@ -64,7 +64,8 @@ void set_isa(std::string_view isa_name) { chosen.store(static_cast<int>(parse(is
 std::vector<std::pair<std::string, bool>> cpu_features() {
 #if defined(HEADRACE_X86_COPIES)
     return {{"sse4.2", __builtin_cpu_supports("sse4.2") != 0},     {"avx", __builtin_cpu_supports("avx") != 0},
-            {"avx2", __builtin_cpu_supports("avx2") != 0},         {"avx512f", __builtin_cpu_supports("avx512f") != 0},
+            {"avx2", __builtin_cpu_supports("avx2") != 0},         {"fma", __builtin_cpu_supports("fma") != 0},
+            {"avx512f", __builtin_cpu_supports("avx512f") != 0},
             {"avx512dq", __builtin_cpu_supports("avx512dq") != 0}, {"avx512bw", __builtin_cpu_supports("avx512bw") != 0},
             {"avx512vl", __builtin_cpu_supports("avx512vl") != 0}};
 #else

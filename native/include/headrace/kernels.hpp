@@ -76,6 +76,40 @@ struct QuantizeJob {
     std::int64_t count = 0;
 };
 
+// What the sections alone decide. See sos.hpp, which owns the memory that the pointers show.
+struct SosPlan {
+    std::int64_t sections = 0;
+    const double* coefficients = nullptr;  // b0, b1, b2, a1, a2 of each section
+    std::int64_t padded = 0;               // 2 * sections, rounded up to a multiple of 8
+    std::int64_t memory = 0;               // samples of a block that still show in the state at its end, at most sos_block
+    const double* response = nullptr;      // (memory, padded): the state k + 1 samples after an impulse, from k = memory - 1 down to 0
+    const double* power = nullptr;         // (2 * sections, padded): the state after sos_block samples of silence, by unit start state
+    bool exact = false;                    // SciPy's order of operations, nothing fused
+};
+
+// The grid: a cell is eight blocks. Few channels: the blocks are the lanes. Many: channels are, and states are flushed after each block.
+static constexpr std::int64_t sos_lanes = 8;
+static constexpr std::int64_t sos_block = 256;
+static constexpr std::int64_t sos_cell = sos_lanes * sos_block;
+// Groups of eight channels whose forward output waits for the backward pass at one time.
+static constexpr std::int64_t sos_groups_at_once = 4;
+
+enum class SosTask : std::uint8_t {
+    forward,   // state: before the first sample, then after the last
+    backward,  // from the last sample to the first; state: before the last sample, then after the first
+    survey,    // forward without output; `starts` receives the state at the start of each cell
+    both,      // forward from each cell's start state in `starts`, and its result backward from `state` on
+};
+
+struct SosJob {
+    const SosPlan* plan = nullptr;
+    SosTask task = SosTask::forward;
+    ConstSamples in;
+    Samples out;               // `data` may be null in forward and backward
+    double* state = nullptr;   // (sections, 2, channels)
+    double* starts = nullptr;  // (cells, sections, 2, channels)
+};
+
 struct KernelTable {
     int max_lanes;
     FirShape (*fir_shape)(const FirPlan&, int lanes);
@@ -84,6 +118,8 @@ struct KernelTable {
     void (*affine)(const AffineJob&);
     std::int64_t (*quantize)(const QuantizeJob&);
     void (*unpack_int24)(const std::uint8_t* src, std::int32_t* dst, std::int64_t count, bool big_endian);
+    std::int64_t (*sos_workspace)(const SosPlan&, std::int64_t channels);  // doubles, aligned to 64 bytes
+    void (*sos_run)(const SosJob&, double* workspace);
 };
 
 namespace portable { extern const KernelTable table; }
