@@ -70,7 +70,9 @@ def rows_field(dtype: DType, metadata: Mapping[str, str] | None = None) -> Field
 def row_columns(rows: Array) -> Column:
     """Copy the columns out of rows, shape (k,), once; booleans become bits, text UTF-8."""
     names = rows.dtype.names or ()
-    return (len(rows), (), tuple(_values(rows[name], name) for name in names))
+    # a row of one field is that field: copied too, since whoever made the rows may use them again
+    columns = [rows[name].copy() if len(names) == 1 else rows[name] for name in names]
+    return (len(rows), (), tuple(_values(column, name) for name, column in zip(names, columns, strict=True)))
 
 
 def samples_field(dtype: DType, shape: tuple[int, ...], metadata: Mapping[str, str] | None = None) -> Field:
@@ -134,5 +136,7 @@ def _packed(codes: Array, text: Array) -> tuple[Array, Array]:
 
 def _narrow(offsets: Array) -> Array:
     if offsets[-1] > _MOST_TEXT:
-        raise SchemaError(f"{offsets[-1]} bytes of text in one batch, {_MOST_TEXT} at most: hand over fewer rows at once")
+        raise SchemaError(
+            f"{offsets[-1]} bytes of text in one batch, {_MOST_TEXT} at most: hand over fewer rows at once"
+        )
     return offsets.astype(np.int32)
