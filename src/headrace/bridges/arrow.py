@@ -166,7 +166,7 @@ class _PyarrowReader:
 
     def _rows(self, batch: Any, names: list[str]) -> Array:
         """Copy a record batch into rows."""
-        columns = [self._guarded(lambda name=name: self._values(batch.column(name), name)) for name in names]
+        columns = self._guarded(lambda: [self._values(batch.column(name), name) for name in names])
         fields = [(name, values.dtype, values.shape[1:]) for name, values in zip(names, columns, strict=True)]
         out = np.empty(batch.num_rows, fields)
         for name, values in zip(names, columns, strict=True):

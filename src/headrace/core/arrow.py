@@ -1,6 +1,6 @@
 """Arrow at the border: rows and samples as a stream that pyarrow, Polars, pandas, DuckDB and others take as it is.
 
-The Arrow PyCapsule interface, by an exporter of our own (``native/src/arrow_export.cpp``): no Arrow library is imported.
+The Arrow PyCapsule interface, by an exporter of our own (``native/src/arrow_export.cpp``): no library is imported.
 """
 
 from __future__ import annotations

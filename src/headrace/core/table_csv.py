@@ -111,8 +111,8 @@ def csv_batches(path: Path, dtype: DType, rows: int) -> Iterator[Array]:
             if any(len(line) != len(names) for line in found):
                 odd = next(line for line in found if len(line) != len(names))
                 raise FormatError(
-                    f"{path} has a line of {len(odd)} columns where its first line names {len(names)}, in the {len(found)} "
-                    f"rows up to line {last}: {','.join(odd)[:80]!r}"
+                    f"{path} has a line of {len(odd)} columns where its first line names {len(names)}, in the "
+                    f"{len(found)} rows up to line {last}: {','.join(odd)[:80]!r}"
                 )
             part = np.empty(len(found), dtype)
             for name, place, read in places:

@@ -1,4 +1,4 @@
-"""What all sinks that write rows into a file share: published by rename, appended in slices, cut to what was written."""
+"""What all sinks that write rows into a file share: appended in slices, published by rename."""
 
 from __future__ import annotations
 

@@ -91,14 +91,15 @@ def table_sink(path: str | os.PathLike[str], *, job: str = "", force: bool = Fal
     Examples
     --------
     >>> import numpy as np
+    >>> from pathlib import Path
     >>> from headrace.core.table_sinks import table_sink
     >>> rows = np.array([(0, 0.5), (7, np.nan)], [("start", "i8"), ("peak", "f4")])
     >>> sink = table_sink("events.csv")
     >>> sink.open(rows.dtype)
     >>> sink.write(rows)
     >>> sink.commit()
-    >>> open("events.csv").read()
-    'start,peak\\n0,0.5\\n7,\\n'
+    >>> Path("events.csv").read_text().splitlines()
+    ['start,peak', '0,0.5', '7,']
     """
     suffix = Path(path).suffix.lower()
     options: dict[str, Any] = {"job": job, "force": force, "durable": durable}
