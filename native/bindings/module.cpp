@@ -1,6 +1,7 @@
 #include <nanobind/nanobind.h>
 
 namespace headrace::bindings {
+void bind_arrow(nanobind::module_& m);
 void bind_isa(nanobind::module_& m);
 void bind_fir(nanobind::module_& m);
 void bind_convert(nanobind::module_& m);
@@ -11,6 +12,7 @@ NB_MODULE(_native, m) {
     // A user's stored exception may keep a kernel alive to the end of the interpreter; that is no fault worth a page of text.
     nanobind::set_leak_warnings(false);
     m.doc() = "Compiled kernels. Same bytes on every ISA; the GIL is released around the work; nothing here starts a thread.";
+    headrace::bindings::bind_arrow(m);
     headrace::bindings::bind_isa(m);
     headrace::bindings::bind_fir(m);
     headrace::bindings::bind_convert(m);

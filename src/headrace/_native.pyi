@@ -2,11 +2,27 @@
 Compiled kernels. Same bytes on every ISA; the GIL is released around the work; nothing here starts a thread.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 import numpy.typing
 
+
+def arrow_schema(field: tuple[str, str, dict[str, str], tuple[Any, ...]]) -> Any:
+    """
+    Wrap a field, (name, format, metadata, children), into a capsule "arrow_schema". Raises ValueError.
+    """
+
+def arrow_stream(field: tuple[str, str, dict[str, str], tuple[Any, ...]], take: Callable[[], tuple[int, tuple[Any, ...], tuple[Any, ...]] | None], close: Callable[[], None]) -> Any:
+    """
+    Wrap batches made by Python into a capsule "arrow_array_stream".
+
+    `take` gives the next batch, (length, buffers, children) like the field, or None at the end. Buffers are contiguous and hold at
+    least what the length says; they are not copied, and kept until the consumer releases the last array of the batch. An
+    exception of `take` ends the stream and reaches the consumer with its type and message; after a BufferError the consumer may
+    ask again. `close` is called once, when the stream is released. Both are called in the consumer's threads. Raises ValueError.
+    """
 
 def isa() -> str:
     """

@@ -1,4 +1,4 @@
-"""``headrace signal``: filter and convert recordings bigger than memory."""
+"""``headrace signal``: filter, convert and draw recordings bigger than memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from headrace.cli._batch import transform
 from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
+from headrace.cli._plot import plot_command
 from headrace.errors import FormatError, SchemaError
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def convert_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str,
     """Copy a recording, or a part of it, into another format, dtype or layout."""
     source, settings = SourceOptions.of(values), RunSettings.of(values)
     ctx.exit(transform(inputs, out, source, settings, lambda recording: recording.pipe()))
+
+
+command.add_command(plot_command)
 
 
 def read_taps(path: str) -> Array:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from headrace.core.arrow import arrow_chunks
 from headrace.core.engines import check_order
 from headrace.core.operator import Operator, Stateful, TwoWay, Windowed
 from headrace.core.progress import progress_of
@@ -19,9 +20,10 @@ from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from headrace.core.arrays import Array, DType
+    from headrace.core.arrow import ArrowStream
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
     from headrace.core.report import RunReport
@@ -246,6 +248,50 @@ class Flow:
         finally:
             for sink in sinks:
                 sink.release()  # what the caller keeps is the caller's from here on
+
+    def to_arrow(
+        self, *, copy: bool = False, metadata: Mapping[str, str] | None = None, **options: Unpack[RunKeywords]
+    ) -> ArrowStream:
+        """Offer the chunks as an Arrow stream, which runs the flow when a consumer takes it; needs no Arrow library.
+
+        Parameters
+        ----------
+        copy : bool
+            Hand over copies, which do not count in `memory`: for consumers that collect all batches before they work,
+            where the output is larger than `memory`.
+        metadata : mapping of str to str, optional
+            For the schema, beside ``fs``.
+        **options
+            See the class.
+
+        Returns
+        -------
+        ArrowStream
+            Of one column, ``samples``: numbers, or for signals of shape (n, channels) fixed-size lists of channels. A
+            chunk is a record batch whose buffer is the chunk's own; it is recycled when the consumer lets go of it.
+
+        Raises
+        ------
+        SchemaError
+            If Arrow has no such samples: complex ones.
+
+        Notes
+        -----
+        A consumer that holds every batch that `memory` allows is told so (`RingStarved`) and may ask again once it has
+        let go of some.
+
+        Examples
+        --------
+        >>> import numpy as np, headrace
+        >>> rec = headrace.signals.from_array(np.zeros((9, 4), "float32"), fs=1000)
+        >>> rec.pipe().to_arrow()
+        ArrowStream(samples: float32[4])
+        """
+        chosen = RunOptions.of(self, options)
+        if chosen.owned:
+            chosen.executor.close()  # each run makes its own
+        spec = replace(self.spec, dtype=chosen.dtype)
+        return arrow_chunks(spec, lambda: self.chunks(**options), copy=copy, metadata=metadata)
 
     def _transfer(self, make_sink: Callable[[int], Sink], options: RunOptions) -> RunReport:
         """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headrace.errors import FormatError
+from headrace.errors import FormatError, SchemaError
 
 if TYPE_CHECKING:
     from headrace.core.arrays import DType
     from headrace.core.files import FileReader
 
-__all__ = ["HEADER_BYTES", "NpyHeader", "npy_header"]
+__all__ = ["HEADER_BYTES", "NpyHeader", "npy_header", "table_header"]
 
 HEADER_BYTES = 128
 """Size of every header that headrace writes: room for any shape, so that a length can be filled in at the end."""
@@ -105,9 +105,38 @@ class NpyHeader:
 
 def npy_header(shape: tuple[int, ...], dtype: DType) -> bytes:
     """Write a version 1.0 header of exactly `HEADER_BYTES` bytes, for an array in C order."""
+    return _version_1(_text(shape, dtype), HEADER_BYTES)
+
+
+def table_header(n_rows: int, dtype: DType) -> bytes:
+    """Write the header of a table of `n_rows` rows of a structured dtype, as long for any number of rows.
+
+    Raises
+    ------
+    SchemaError
+        If there are more names than a header can hold.
+    """
+    longest = len(_text((_MAX_LENGTH,), dtype).encode()) + 13
+    nbytes = -(-longest // 64) * 64
+    if nbytes > _MAX_HEADER:
+        raise SchemaError(
+            f"{len(dtype.names or ())} fields are more than a .npy header can name: write .parquet or .csv"
+        )
+    text = _text((n_rows,), dtype)
+    if text.isascii():
+        return _version_1(text, nbytes)
+    body = text.encode()
+    body = body.ljust(nbytes - 13) + b"\n"
+    return _MAGIC + b"\x03\x00" + len(body).to_bytes(4, "little") + body
+
+
+def _text(shape: tuple[int, ...], dtype: DType) -> str:
     descr = np.lib.format.dtype_to_descr(dtype)
-    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
-    body = text.encode("latin-1").ljust(HEADER_BYTES - 11) + b"\n"
+    return f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+
+
+def _version_1(text: str, nbytes: int) -> bytes:
+    body = text.encode("latin-1").ljust(nbytes - 11) + b"\n"
     return _MAGIC + b"\x01\x00" + len(body).to_bytes(2, "little") + body
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -12,9 +14,14 @@ from headrace.errors import SchemaError
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.chunk import Chunk
+    from headrace.core.operator import Spec
+    from headrace.core.report import RunReport
+    from headrace.core.run import RunKeywords
     from headrace.signals.recording import Recording
 
-__all__ = ["Envelope", "envelope"]
+__all__ = ["Envelope", "envelope", "measure"]
+
+_GROUP = 4096  # values reduced side by side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +41,7 @@ class Envelope:
     high: Array
 
 
-def envelope(recording: Recording, width: int = 1200, *, memory: int | str | None = None) -> Envelope:
+def envelope(recording: Recording, width: int = 1200, **options: Unpack[RunKeywords]) -> Envelope:
     """Compute the envelope of a recording in one pass, in constant memory.
 
     Parameters
@@ -43,8 +50,8 @@ def envelope(recording: Recording, width: int = 1200, *, memory: int | str | Non
         Of known length and real numbers.
     width : int
         Stretches to divide it into; a shorter recording gets one for each sample.
-    memory : int or str, optional
-        Budget of the pass, 64 MB by default.
+    **options
+        Of the pass, such as `memory` and `threads`: see `Flow`. The result counts beside them.
 
     Returns
     -------
@@ -55,6 +62,8 @@ def envelope(recording: Recording, width: int = 1200, *, memory: int | str | Non
     ------
     SchemaError
         If the recording is a stream, complex, or empty, or `width` is not positive.
+    BudgetTooSmall, SourceChanged, SourceIOError
+        See `Flow.run`.
 
     Examples
     --------
@@ -64,6 +73,11 @@ def envelope(recording: Recording, width: int = 1200, *, memory: int | str | Non
     >>> found.low.ravel(), found.high.ravel()
     (array([ 0., -3.]), array([5., 2.]))
     """
+    return measure(recording, width, **options)[0]
+
+
+def measure(recording: Recording, width: int, **options: Unpack[RunKeywords]) -> tuple[Envelope, RunReport]:
+    """Compute the envelope, and say what that cost; see `envelope`."""
     if width < 1:
         raise SchemaError(f"width= is at least 1: got {width}")
     if recording.n_samples is None:
@@ -78,21 +92,58 @@ def envelope(recording: Recording, width: int = 1200, *, memory: int | str | Non
     edges = np.arange(count + 1, dtype=np.int64) * recording.n_samples // count
     shape = (count, recording.n_channels)
     found = Envelope(edges, np.full(shape, np.nan), np.full(shape, np.nan))
-    with recording.pipe().chunks(memory=memory) as chunks:
-        for chunk in chunks:
-            _merge(found, chunk)
-    return found
+    report = recording.pipe().run(_EnvelopeSink(found), **options)
+    return found, report
 
 
-def _merge(found: Envelope, chunk: Chunk) -> None:
-    """Take one chunk in: the stretches it covers wholly, and its part of those at its borders."""
-    first = int(np.searchsorted(found.edges, chunk.start, "right")) - 1
-    last = int(np.searchsorted(found.edges, chunk.stop, "left"))
-    starts = np.maximum(found.edges[first:last], chunk.start) - chunk.start
-    values = chunk.array.reshape(len(chunk), -1)
-    if values.dtype.kind == "b":
-        values = values.view(np.uint8)
-    bins = slice(first, last)
-    # fmin and fmax pass over NaN, which is also what untouched stretches hold
-    found.low[bins] = np.fmin(found.low[bins], np.fmin.reduceat(values, starts, axis=0))
-    found.high[bins] = np.fmax(found.high[bins], np.fmax.reduceat(values, starts, axis=0))
+class _EnvelopeSink:
+    """Takes chunks into an envelope, each in the thread that read it."""
+
+    def __init__(self, found: Envelope) -> None:
+        self._found = found
+        self._lock = threading.Lock()
+
+    def open(self, spec: Spec) -> None:
+        """See `Sink.open`."""
+
+    def write(self, chunk: Chunk) -> None:
+        """Take one chunk in: the stretches it covers wholly, and its part of those at its borders."""
+        if not len(chunk):
+            return
+        found = self._found
+        first = int(np.searchsorted(found.edges, chunk.start, "right")) - 1
+        last = int(np.searchsorted(found.edges, chunk.stop, "left"))
+        starts = np.maximum(found.edges[first:last], chunk.start) - chunk.start
+        values = chunk.array.reshape(len(chunk), -1)
+        if values.dtype.kind == "b":
+            values = values.view(np.uint8)
+        low, high = _reduced(np.fmin, values, starts), _reduced(np.fmax, values, starts)
+        bins = slice(first, last)
+        with self._lock:  # fmin and fmax pass over NaN, which is also what untouched stretches hold
+            found.low[bins] = np.fmin(found.low[bins], low)
+            found.high[bins] = np.fmax(found.high[bins], high)
+
+    def commit(self, n: int) -> None:
+        """See `Sink.commit`."""
+
+    def abort(self) -> None:
+        """See `Sink.abort`."""
+
+
+def _reduced(reduce: np.ufunc, values: Array, starts: Array) -> Array:
+    """Reduce stretches of rows, shape (rows, channels), that begin at `starts`."""
+    rows, channels = values.shape
+    group = _GROUP // channels
+    if channels == 1 or group < 2 or rows < 2 * group * len(starts):
+        found: Array = reduce.reduceat(values, starts, axis=0)
+        return found
+    # Long stretches: rows side by side first, so that the inner loop is long though there are few channels.
+    out = np.empty((len(starts), channels), values.dtype)
+    for place, (start, stop) in enumerate(pairwise([*starts.tolist(), rows])):
+        whole = start + (stop - start) // group * group
+        parts = [reduce.reduce(values[whole:stop], axis=0)] if whole < stop else []
+        if whole > start:
+            wide = reduce.reduce(values[start:whole].reshape(-1, group * channels), axis=0)
+            parts.append(reduce.reduce(wide.reshape(group, channels), axis=0))
+        reduce.reduce(parts, axis=0, out=out[place])
+    return out

@@ -1,0 +1,126 @@
+"""``headrace signal plot``: a picture of a recording of any length, with its events."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headrace.cli._batch import expand
+from headrace.cli._help import examples
+from headrace.cli._options import SourceOptions, size_type, source_options
+from headrace.errors import OutputError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from headrace.core.arrays import Array
+
+__all__ = ["plot_command"]
+
+_SUFFIXES = (".pdf", ".png", ".svg")
+_DPI = 120
+_EVENT_FIELDS = ("start", "end", "channel")
+
+
+@click.command(
+    name="plot",
+    epilog=examples(
+        "headrace signal plot recording.npy picture.png --fs 30000",
+        "headrace signal plot recording.npy second.png --fs 30000 --channels 0-15 --start 60s --stop 61s",
+        "headrace signal plot recording.npy events.png --fs 30000 --events events.parquet",
+    ),
+)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.argument("out", metavar="OUT.png")
+@click.option(
+    "--events",
+    metavar="TABLE",
+    help="Shade the events of a .csv, .npy, .arrow or .parquet table with columns start, end and perhaps channel, in "
+    "samples and channels of IN.",
+)
+@source_options
+@click.option(
+    "--memory", type=size_type, default="64MB", show_default=True, metavar="SIZE", help="Most bytes for reading IN."
+)
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads that read.")
+@click.option("--force", is_flag=True, help="Replace an existing output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run report as one JSON object on stdout.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
+    """Draw a recording of any length: the smallest and largest value in each column of the picture.
+
+    IN is read once, in constant memory. OUT is a .png, .svg or .pdf file. Where events crowd, their shade is the
+    deeper the more there are.
+    """
+    from headrace.core.publish import PartFile, refuse_input_as_output
+    from headrace.signals.envelope import measure
+    from headrace.signals.marks import event_marks
+    from headrace.signals.plot import draw, new_axes
+
+    source = SourceOptions.of(values)
+    paths = expand(inputs)
+    if len(paths) > 1 and not source.concat:
+        raise SchemaError(f"{len(paths)} inputs, and one picture: draw them one by one, or as one with --concat")
+    if Path(out).suffix.lower() not in _SUFFIXES:
+        raise OutputError(f"a picture is called *{', *'.join(_SUFFIXES)}: got {out}", path=out)
+    part_file = PartFile(out, job=f"plot {inputs} {values}", force=values["force"])
+    with replace(source, start=None, stop=None, channels=None).open(paths) as whole:
+        refuse_input_as_output(
+            out, tuple(str(path) for path in (*paths, *([values["events"]] * bool(values["events"]))))
+        )
+        chosen = whole if source.channels is None else whole[:, source.channels]
+        span = whole._span(source.start, source.stop)
+        shown = chosen[span.start : span.stop]
+        ax = new_axes(shown.n_channels)
+        events = None if values["events"] is None else read_events(values["events"])
+        marks = None if events is None else event_marks(events, span, shown.channel_numbers)
+        found, report = measure(
+            shown, _DPI * 10, memory=values["memory"], threads=values["threads"], progress=_shows_progress(values)
+        )
+        draw(ax, shown, found, first=span.start, marks=marks)
+    ax.set_title(Path(out).stem if len(paths) > 1 else paths[0].name, loc="left", fontsize=10)
+    if marks is not None:
+        ax.set_title(f"{marks.n_events:,} event{'s' * (marks.n_events != 1)}", loc="right", fontsize=10)
+    picture = io.BytesIO()
+    ax.figure.savefig(picture, format=Path(out).suffix.lower()[1:], dpi=_DPI)
+    try:
+        part_file.open(len(picture.getbuffer()))
+        part_file.write(picture.getbuffer(), 0)
+        part_file.commit()
+    except BaseException:
+        part_file.abort()
+        raise
+    if values["as_json"]:
+        facts = report.to_dict() | {"output": out} | ({} if marks is None else {"n_events": marks.n_events})
+        click.echo(json.dumps(facts))
+    else:
+        counted = "" if marks is None else f"{marks.n_events:,} events, "
+        click.echo(f"{out}: {counted}{report}", err=True)
+
+
+def read_events(path: str) -> Iterator[Array]:
+    """Read the events of a table, piece by piece.
+
+    Raises
+    ------
+    SchemaError
+        If the table has no columns start and end.
+    FormatError
+        If it cannot be read, or they are no integers.
+    """
+    from headrace.core.table_reader import table_batches, table_names
+
+    names = table_names(path)
+    if "start" not in names or "end" not in names:
+        raise SchemaError(f"--events: {path} has no columns start and end; it has {', '.join(names)[:300]}")
+    return table_batches(path, [(name, "i8") for name in _EVENT_FIELDS if name in names])
+
+
+def _shows_progress(values: dict[str, Any]) -> bool:
+    return not (values["as_json"] or values["no_progress"]) and sys.stderr is not None and sys.stderr.isatty()
