@@ -7,11 +7,13 @@
 (1000,)
 """
 
+from headrace.core import registry
 from headrace.core.flow import Flow
 from headrace.core.report import RunReport
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import Fir, Map, Scale
 from headrace.signals.recording import Recording
+from headrace.signals.wave_sink import WavSink
 
 __all__ = [
     "Fir",
@@ -26,3 +28,5 @@ __all__ = [
     "open",
     "open_all",
 ]
+
+registry.register("sink", ".wav", WavSink)
