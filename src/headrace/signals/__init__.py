@@ -10,6 +10,7 @@
 from headrace.core import registry
 from headrace.core.flow import Flow
 from headrace.core.report import RunReport
+from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import Fir, Map, Scale
 from headrace.signals.recording import Recording
@@ -22,9 +23,14 @@ __all__ = [
     "Recording",
     "RunReport",
     "Scale",
+    "butter",
+    "cheby1",
+    "cheby2",
     "concat",
+    "firwin",
     "from_array",
     "from_iter",
+    "iirnotch",
     "open",
     "open_all",
 ]
