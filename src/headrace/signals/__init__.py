@@ -12,7 +12,7 @@ from headrace.core.flow import Flow
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import Fir, Map, Scale
+from headrace.signals.operators import Fir, Map, Notch, Scale
 from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
 
@@ -20,6 +20,7 @@ __all__ = [
     "Fir",
     "Flow",
     "Map",
+    "Notch",
     "Recording",
     "RunReport",
     "Scale",
