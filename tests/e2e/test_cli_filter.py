@@ -145,35 +145,46 @@ def test_filters_that_do_not_go_together_are_exit_code_2_and_what_to_type(place:
 
 
 @sections
-@pytest.mark.parametrize("where", ["before", "between", "after"])
-def test_butter_gives_the_answer_of_sosfilt_wherever_the_band_stands(place: Path, where: str) -> None:
-    band = ("--butter", 3, "--band", 300, 2000)
-    files = ("rec.npy", "out.npy")
-    rows = {"before": (*band, *files), "between": (files[0], *band, files[1]), "after": (*files, *band)}
-    succeed("signal", "filter", *rows[where], "--fs", FS, cwd=place)
-    assert close(np.load(place / "out.npy"), scipy.signal.sosfilt(SOS, X.astype(np.float64), axis=0))
+def test_butter_gives_the_answer_of_sosfilt_wherever_the_band_stands(place: Path) -> None:
+    band = ("--butter", "3", "--band", "300", "2000")
+    rows = [(*band, "rec.npy", "0.npy"), ("rec.npy", *band, "1.npy"), ("rec.npy", "2.npy", *band)]
+    for number, done in enumerate(run_all([("signal", "filter", "--fs", str(FS), *row) for row in rows], place)):
+        assert done.returncode == 0, done
+        found = np.load(place / f"{number}.npy")
+        assert found.dtype == np.float32
+        assert close(found, scipy.signal.sosfilt(SOS, X.astype(np.float64), axis=0))
 
 
 @sections
 def test_sections_from_a_file_are_those_of_the_design(place: Path) -> None:
-    succeed(*RUN, "--sos", "sos.npy", cwd=place)
-    succeed("signal", "filter", "rec.wav", "two.npy", "--butter", 3, "--band", 300, 2000, cwd=place)
+    rows = [
+        (*RUN, "--sos", "sos.npy"),
+        ("signal", "filter", "rec.wav", "two.npy", "--butter", "3", "--band", "300", "2000"),
+    ]
+    assert [done.returncode for done in run_all(rows, place)] == [0, 0]
     assert (place / "out.npy").read_bytes() == (place / "two.npy").read_bytes()
 
 
 @sections
-@pytest.mark.parametrize(("btype", "band"), [("lowpass", [500]), ("highpass", [500]), ("bandstop", [40, 60])])
-def test_each_type_passes_what_it_says(place: Path, btype: str, band: list[int]) -> None:
-    succeed(*RUN, "--butter", 2, "--band", *band, "--btype", btype, "--fs", FS, cwd=place)
-    sos = scipy.signal.butter(2, band if len(band) == 2 else band[0], btype, fs=FS, output="sos")
-    assert close(np.load(place / "out.npy"), scipy.signal.sosfilt(sos, X.astype(np.float64), axis=0))
+def test_each_type_passes_what_it_says(place: Path) -> None:
+    types: dict[str, list[float]] = {"lowpass": [500], "highpass": [500], "bandstop": [40, 60]}
+    rows = [
+        ("signal", "filter", "rec.wav", f"{btype}.npy", "--butter", "2", "--btype", btype, "--band", *map(str, band))
+        for btype, band in types.items()
+    ]
+    for done, (btype, band) in zip(run_all(rows, place), types.items(), strict=True):
+        assert done.returncode == 0, done
+        sos = scipy.signal.butter(2, band if len(band) == 2 else band[0], btype, fs=FS, output="sos")
+        assert close(np.load(place / f"{btype}.npy"), scipy.signal.sosfilt(sos, X.astype(np.float64), axis=0))
 
 
 @zero_phase
-@pytest.mark.parametrize("filter_", [("--sos", "sos.npy"), ("--butter", "3", "--band", "300", "2000", "--fs", str(FS))])
-def test_zero_phase_gives_the_answer_of_sosfiltfilt(place: Path, filter_: tuple[str, ...]) -> None:
-    succeed(*RUN, *filter_, "--zero-phase", cwd=place)
-    assert close(np.load(place / "out.npy"), scipy.signal.sosfiltfilt(SOS, X.astype(np.float64), axis=0))
+def test_zero_phase_gives_the_answer_of_sosfiltfilt(place: Path) -> None:
+    filters = [("--sos", "sos.npy"), ("--butter", "3", "--band", "300", "2000")]
+    rows = [("signal", "filter", "rec.wav", f"{n}.npy", *words, "--zero-phase") for n, words in enumerate(filters)]
+    for number, done in enumerate(run_all(rows, place)):
+        assert done.returncode == 0, done
+        assert close(np.load(place / f"{number}.npy"), scipy.signal.sosfiltfilt(SOS, X.astype(np.float64), axis=0))
 
 
 @sections
