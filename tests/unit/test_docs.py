@@ -56,11 +56,13 @@ PUBLIC = [
     "headrace.core.span",
     "headrace.errors",
     "headrace.signals",
+    "headrace.signals.design",
     "headrace.signals.envelope",
     "headrace.signals.operators",
     "headrace.signals.plot",
     "headrace.signals.recording",
     "headrace.signals.sources",
+    "headrace.signals.wave_sink",
     "headrace.testing",
     "headrace.testing.strategies",
 ]

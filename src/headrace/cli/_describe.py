@@ -32,7 +32,9 @@ _SIGNATURES: dict[bytes, str] = {
     b"\x89HDF\r\n\x1a\n": "HDF5 file",
     b"ARROW1": "Arrow IPC file",
     b"PAR1": "Parquet file",
-    b"RIFF": "RIFF file (WAV audio, AVI)",
+    b"RIFF": "RIFF file (WAV audio, AVI); as WAV it is read where its name ends in .wav",
+    b"RF64": "RF64 file (WAV audio above 4 GB): it is read where its name ends in .wav",
+    b"BW64": "BW64 file (WAV audio above 4 GB): it is read where its name ends in .wav",
     b"fLaC": "FLAC audio",
     b"LASF": "LAS point cloud",
     b"ply\n": "PLY point cloud",
@@ -113,7 +115,7 @@ def _by_contents(path: Path, options: SourceOptions) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if known == "npy" or suffix == ".npy":
         return _npy(path, options)
-    if suffix and registry.find("source", suffix) is not None:
+    if suffix == ".wav" or (suffix and registry.find("source", suffix) is not None):
         return describe_recording([path], options)
     if known:
         return {"kind": "known", "summary": known}

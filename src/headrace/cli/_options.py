@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headrace.signals import Recording
 
-__all__ = ["RunSettings", "SourceOptions", "run_options", "size_type", "source_options"]
+__all__ = ["RunSettings", "SourceOptions", "Worded", "run_options", "size_type", "source_options"]
 
 _MAX_CHANNELS = 1 << 20
 
@@ -30,7 +30,7 @@ else:
     _ParamType = click.ParamType  # which cannot be subscripted before click 8.4
 
 
-class _Worded(_ParamType):
+class Worded(_ParamType):
     """A value read by a function; what it raises as ``ValueError`` is a usage error."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
@@ -99,25 +99,25 @@ def read_position(text: str) -> str:
     return text
 
 
-size_type = _Worded("size", parse_bytes)
+size_type = Worded("size", parse_bytes)
 """Bytes as people write them: 64MB, 64MiB."""
 
 _SOURCE = (
-    click.option("--dtype", type=_Worded("dtype", read_stored_dtype), metavar="DTYPE",
+    click.option("--dtype", type=Worded("dtype", read_stored_dtype), metavar="DTYPE",
                  help="What a raw file holds: int16, float32, '>i4', int24 ... Any file is then read as raw samples."),
     click.option("--n-channels", type=click.IntRange(min=1), metavar="N", help="Channels in a raw file (default 1)."),
     click.option("--fs", type=click.FloatRange(min=0, min_open=True), metavar="HZ",
                  help="Samples per second; needed only where seconds or hertz are used."),
-    click.option("--scale", type=_Worded("numbers", read_numbers), metavar="X[,X...]",
+    click.option("--scale", type=Worded("numbers", read_numbers), metavar="X[,X...]",
                  help="sample = stored * scale + value-offset; one number, or one for each channel."),
-    click.option("--value-offset", type=_Worded("numbers", read_numbers), metavar="X[,X...]", help="See --scale."),
+    click.option("--value-offset", type=Worded("numbers", read_numbers), metavar="X[,X...]", help="See --scale."),
     click.option("--header-bytes", type=click.IntRange(min=0), default=0, metavar="N",
                  help="Bytes to skip at the start of a raw file."),
-    click.option("--channels", type=_Worded("channels", read_channels), metavar="LIST",
+    click.option("--channels", type=Worded("channels", read_channels), metavar="LIST",
                  help="Channels to take: 0,3-5. One number alone gives shape (n,)."),
-    click.option("--start", type=_Worded("position", read_position), metavar="POS",
+    click.option("--start", type=Worded("position", read_position), metavar="POS",
                  help="First sample to take: a number, or a time such as 10s or 250ms."),
-    click.option("--stop", type=_Worded("position", read_position), metavar="POS",
+    click.option("--stop", type=Worded("position", read_position), metavar="POS",
                  help="Sample to stop before: a number, or a time."),
     click.option("--concat", is_flag=True,
                  help="Take several files, end to end, as one recording; a pattern's in the order of their names."),
@@ -128,7 +128,7 @@ _RUN = (
                  help="Most bytes that the run may add to the process; 64M is 64MB, 64MiB is 2^20 each."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads that work (default: the processors this process may use)."),
-    click.option("--out-dtype", type=_Worded("dtype", read_dtype), metavar="DTYPE",
+    click.option("--out-dtype", type=Worded("dtype", read_dtype), metavar="DTYPE",
                  help="Write in another dtype; integers are rounded, what does not fit is saturated and counted."),
     click.option("--force", is_flag=True, help="Replace an existing output."),
     click.option("--durable", is_flag=True, help="Flush the output to the disk before it appears."),

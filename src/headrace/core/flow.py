@@ -187,8 +187,8 @@ class Flow:
         Parameters
         ----------
         path : str or path-like
-            ``.npy`` gives shape ``(n,)`` or ``(n, channels)``; other suffixes raw samples in C order, unless a
-            sink is registered for them.
+            ``.npy`` gives shape ``(n,)`` or ``(n, channels)``, ``.wav`` a WAV file; other suffixes raw samples in C
+            order, unless a sink is registered for them.
         force : bool
             Replace an existing file.
         durable : bool

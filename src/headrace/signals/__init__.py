@@ -7,22 +7,33 @@
 (1000,)
 """
 
+from headrace.core import registry
 from headrace.core.report import RunReport
+from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import Fir, Map, Scale
+from headrace.signals.operators import Fir, Map, Notch, Scale
 from headrace.signals.recording import Recording
+from headrace.signals.wave_sink import WavSink
 
 __all__ = [
     "Fir",
     "Flow",
     "Map",
+    "Notch",
     "Recording",
     "RunReport",
     "Scale",
+    "butter",
+    "cheby1",
+    "cheby2",
     "concat",
+    "firwin",
     "from_array",
     "from_iter",
+    "iirnotch",
     "open",
     "open_all",
 ]
+
+registry.register("sink", ".wav", WavSink)

@@ -15,7 +15,16 @@ from headrace.core.checks import whole_number
 from headrace.core.files import regular_file
 from headrace.errors import FormatError, SchemaError
 from headrace.signals.recording import Labels, Recording
-from headrace.signals.sources import ArraySource, ConcatSource, IterSource, open_memmap, open_npy, open_raw, rest
+from headrace.signals.sources import (
+    ArraySource,
+    ConcatSource,
+    IterSource,
+    open_memmap,
+    open_npy,
+    open_raw,
+    open_wav,
+    rest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +67,7 @@ def open(  # noqa: A001, PLR0913 - the verb users know, and the facts a raw file
     n_channels : int, optional
         Channels in a raw file; default 1, and 1 gives shape ``(n,)``.
     fs : float, optional
-        Samples per second, hertz.
+        Samples per second, hertz; of a WAV file, instead of what its header says.
     scale, value_offset : float or sequence of float, optional
         ``sample = stored * scale + value_offset``, one number or one for each channel of the file. With either,
         integers of up to 24 bits are delivered as float32, wider ones as float64.
@@ -263,15 +272,16 @@ def _open_one(path: _Path, options: dict[str, Any]) -> Source:
     suffix = Path(path).suffix.lower()
     if options["dtype"] is not None:
         return open_raw(path, **options)
-    if suffix == ".npy":
+    if suffix in (".npy", ".wav"):
         if options["header_bytes"]:
-            raise SchemaError(f"{path} is a .npy file, whose header is known: header_bytes= is for raw files")
+            raise SchemaError(f"{path} is a {suffix} file, whose header is known: header_bytes= is for raw files")
         wanted = ("n_channels", "axis", "fs", "calibration")
-        return open_npy(path, **{name: options[name] for name in wanted})
+        reader = open_npy if suffix == ".npy" else open_wav
+        return reader(path, **{name: options[name] for name in wanted})
     provider = registry.find("source", suffix) if suffix else None
     if provider is None:
         regular_file(path)  # a missing file is said to be missing before its suffix is discussed
-        known = ", ".join([".npy", *registry.names("source")])
+        known = ", ".join([".npy", ".wav", *registry.names("source")])
         raise FormatError(
             f"{path} has {f'the unknown suffix {suffix}' if suffix else 'no suffix'} (known: {known}): to read it as "
             "raw samples say what they are, for example dtype='int16' (--dtype int16), n_channels=16 (--n-channels 16)"

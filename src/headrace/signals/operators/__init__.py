@@ -2,6 +2,7 @@
 
 from headrace.signals.operators.fir import Fir
 from headrace.signals.operators.map import Map
+from headrace.signals.operators.notch import Notch
 from headrace.signals.operators.scale import Scale
 
-__all__ = ["Fir", "Map", "Scale"]
+__all__ = ["Fir", "Map", "Notch", "Scale"]

@@ -7,6 +7,7 @@ from headrace.signals.sources.memmap import open_memmap
 from headrace.signals.sources.npy import open_npy
 from headrace.signals.sources.raw import open_raw
 from headrace.signals.sources.views import ChannelView, ConcatSource, FlatView, TimeView, rest, select_channels
+from headrace.signals.sources.wav import open_wav
 
 __all__ = [
     "ArraySource",
@@ -20,6 +21,7 @@ __all__ = [
     "open_memmap",
     "open_npy",
     "open_raw",
+    "open_wav",
     "rest",
     "select_channels",
 ]
