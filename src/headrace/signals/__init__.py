@@ -10,13 +10,17 @@
 from headrace.core.flow import Flow
 from headrace.core.report import RunReport
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import Fir, Map, Scale
+from headrace.signals.operators import BlockMedian, CommonReference, Detrend, Fir, Map, PhaseShift, Scale
 from headrace.signals.recording import Recording
 
 __all__ = [
+    "BlockMedian",
+    "CommonReference",
+    "Detrend",
     "Fir",
     "Flow",
     "Map",
+    "PhaseShift",
     "Recording",
     "RunReport",
     "Scale",
