@@ -45,7 +45,9 @@ HEADRACE_INLINE void convolve_rows(const double* x, const double* h, std::int64_
         const double* from = x + (taps - 1 - k) * W;
         for (int r = 0; r < R; ++r) sums[r] = sums[r] + tap * load_row<W>(from + r * W);
     }
-    for (int r = 0; r < R; ++r) store_row<W>(y + r * W, sums[r]);
+    // One bit pattern for NaN: which operand's a sum of two keeps is the compiler's choice.
+    const V undefined = V{} + __builtin_nan("");
+    for (int r = 0; r < R; ++r) store_row<W>(y + r * W, sums[r] == sums[r] ? sums[r] : undefined);
 }
 
 template <int W, class D>

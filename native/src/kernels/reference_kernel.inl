@@ -22,6 +22,9 @@ HEADRACE_INLINE void subtract_row(const S* x, D* y, std::int64_t channels, const
     for (; c < channels; ++c) y[c] = static_cast<D>(static_cast<double>(x[c]) - reference[single ? 0 : c]);
 }
 
+// One bit pattern for a NaN and for zero: which of those it would be depends on the order of things.
+HEADRACE_INLINE double canonical(double v) { return v == v ? v + 0.0 : __builtin_nan(""); }
+
 struct ReferenceScratch {
     char* tile;
     double* references;  // group g, row l at g * 32 + l; after the last group 32 zeros
@@ -74,8 +77,7 @@ static void medians(const ReferenceJob& job, const ReferenceScratch& scratch, st
         double* to = scratch.references + 32 * g;
         for (int l = 0; l < lanes; ++l) {
             const double a = static_cast<double>(middle.lower[l]), b = static_cast<double>(middle.upper[l]);
-            to[l] = m % 2 == 1 ? a : (a + b) / 2;
-            if (middle.undefined[l]) to[l] = __builtin_nan("");
+            to[l] = middle.undefined[l] ? __builtin_nan("") : canonical(m % 2 == 1 ? a : (a + b) / 2);
         }
         scratch.seeds[g] = static_cast<double>(middle.lower[lanes - 1]);
     }
@@ -83,27 +85,40 @@ static void medians(const ReferenceJob& job, const ReferenceScratch& scratch, st
 
 // Eight partial sums, whatever the ISA, joined in one order.
 static double sum_in_order(const double* x, std::int64_t m) {
-    constexpr int W = 8;
-    typename Lanes<W>::V sums = {};
+    constexpr int W = HEADRACE_MAX_LANES, parts = 8 / W;
+    typename Lanes<W>::V sums[parts] = {};
     std::int64_t i = 0;
-    for (; i + W <= m; i += W) {
-        typename Lanes<W>::V v;
-        __builtin_memcpy(&v, x + i, sizeof v);
-        sums = sums + v;
-    }
-    double rest = 0;
+    for (; i + 8 <= m; i += 8)
+        for (int p = 0; p < parts; ++p) {
+            typename Lanes<W>::V v;
+            __builtin_memcpy(&v, x + i + p * W, sizeof v);
+            sums[p] = sums[p] + v;
+        }
+    double s[8], rest = 0;
+    for (int l = 0; l < 8; ++l) s[l] = sums[l / W][l % W];
     for (; i < m; ++i) rest += x[i];
-    return (((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))) + rest;
+    return (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) + rest;
+}
+
+// A row as float64, members of a group side by side.
+template <class S>
+static void spread_row(const S* x, std::int64_t channels, const std::int32_t* slot, bool in_order, double* __restrict row) {
+    constexpr int W = HEADRACE_MAX_LANES;
+    std::int64_t c = 0;
+    if (in_order)
+        for (; c + W <= channels; c += W) convert_store<W, double>(row + c, load_convert<W, S>(x + c));
+    for (; c < channels; ++c) row[slot[c]] = static_cast<double>(x[c]);
 }
 
 template <class S>
 static void means(const ReferenceJob& job, const ReferenceScratch& scratch, std::int64_t r, int rows) {
+    bool in_order = true;
+    for (std::int64_t c = 0; c < job.channels && in_order; ++c) in_order = job.slot[c] == c;
     for (int l = 0; l < rows; ++l) {
-        const S* x = static_cast<const S*>(job.src) + (r + l) * job.channels;
-        for (std::int64_t c = 0; c < job.channels; ++c) scratch.row[job.slot[c]] = static_cast<double>(x[c]);
+        spread_row(static_cast<const S*>(job.src) + (r + l) * job.channels, job.channels, job.slot, in_order, scratch.row);
         for (std::int64_t g = 0; g < job.groups; ++g) {
             const std::int64_t first = job.group_start[g], m = job.group_start[g + 1] - first;
-            scratch.references[32 * g + l] = sum_in_order(scratch.row + first, m) / static_cast<double>(m);
+            scratch.references[32 * g + l] = canonical(sum_in_order(scratch.row + first, m) / static_cast<double>(m));
         }
     }
 }
