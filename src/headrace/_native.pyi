@@ -130,3 +130,27 @@ def unpack_int24(src: numpy.typing.NDArray[numpy.uint8], out: numpy.typing.NDArr
     """
     Unpack 24-bit integers, (3 * m,) uint8, into `out`, (m,) int32. Raises ValueError and TypeError.
     """
+
+def subtract_reference(src: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[Any], members: numpy.typing.NDArray[numpy.int32], targets: numpy.typing.NDArray[numpy.int32], median: bool) -> None:
+    """
+    Write `src` minus, at each sample, the median (else the mean) over a group of channels; in float64, rounded once to `out`.
+
+    `src` is (n,) or (n, channels) of a real dtype, `out` of the same shape float32 or float64. Channel c counts in the reference
+    of group members[c] and has that of group targets[c] subtracted; -1 is none, and is left as it is. Groups are numbered from 0
+    and each has a member. A NaN makes the reference of its group NaN. Raises ValueError and TypeError.
+    """
+
+def reference_workspace(n_channels: int) -> int:
+    """Bytes that one call of `subtract_reference` allocates at most."""
+
+def delay(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[Any], out_start: int, taps: numpy.typing.NDArray[numpy.float64], lags: numpy.typing.NDArray[numpy.int64]) -> None:
+    """
+    Write out[o - out_start, c] = sum over k of taps[c, k] * x[o - lags[c] - k - x_start, c]; samples outside `x` are zero.
+
+    `x` is (m,) or (m, channels) of a real dtype, `out` float32 or float64 with as many channels, `taps` (channels, K), `lags`
+    (channels,). In float64 from k = 0 on, rounded once. A channel whose taps are zeros and a single 1 is copied. Raises
+    ValueError and TypeError.
+    """
+
+def delay_workspace(n_channels: int, taps_count: int) -> int:
+    """Bytes that one call of `delay` allocates at most."""

@@ -110,6 +110,34 @@ struct SosJob {
     double* starts = nullptr;  // (cells, sections, 2, channels)
 };
 
+// See reference.hpp. The members of group g lie in slots [group_start[g], group_start[g + 1]) of the kernel's tile.
+struct ReferenceJob {
+    const void* src = nullptr;
+    void* dst = nullptr;
+    SampleType src_type = SampleType::f32;
+    SampleType dst_type = SampleType::f32;
+    std::int64_t rows = 0;
+    std::int64_t channels = 0;
+    std::int64_t groups = 0;
+    const std::int64_t* group_start = nullptr;
+    const std::int32_t* slot = nullptr;    // of each channel, all different
+    const std::int32_t* target = nullptr;  // group whose reference a channel has subtracted, or -1
+    bool median = true;
+    void* scratch = nullptr;  // see scratch_bytes in reference.cpp; aligned to 64 bytes
+};
+
+// See delay.hpp.
+constexpr std::int64_t delay_block = 64;  // outputs of a channel that are worked on together
+struct DelayJob {
+    ConstSamples in;
+    Samples out;
+    std::int64_t taps = 0;
+    const double* coefficients = nullptr;
+    const std::int64_t* lag = nullptr;
+    const std::int64_t* single = nullptr;  // the tap that alone is 1 while all others of a channel are 0, or -1
+    double* scratch = nullptr;             // see scratch_bytes in delay.cpp; aligned to 64 bytes
+};
+
 struct KernelTable {
     int max_lanes;
     FirShape (*fir_shape)(const FirPlan&, int lanes);
@@ -120,6 +148,8 @@ struct KernelTable {
     void (*unpack_int24)(const std::uint8_t* src, std::int32_t* dst, std::int64_t count, bool big_endian);
     std::int64_t (*sos_workspace)(const SosPlan&, std::int64_t channels);  // doubles, aligned to 64 bytes
     void (*sos_run)(const SosJob&, double* workspace);
+    void (*reference)(const ReferenceJob&);
+    void (*delay)(const DelayJob&);
 };
 
 namespace portable { extern const KernelTable table; }

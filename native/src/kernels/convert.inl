@@ -16,8 +16,18 @@ namespace {
 
 }  // namespace
 
-extern const KernelTable table;
-const KernelTable table = {HEADRACE_MAX_LANES, copy_fir_shape, copy_fir_run,       copy_fir_forward, affine, quantize,
-                           unpack_int24,    copy_sos_workspace, copy_sos_run};
+extern const KernelTable table = {
+    .max_lanes = HEADRACE_MAX_LANES,
+    .fir_shape = copy_fir_shape,
+    .fir_run = copy_fir_run,
+    .fir_forward = copy_fir_forward,
+    .affine = affine,
+    .quantize = quantize,
+    .unpack_int24 = unpack_int24,
+    .sos_workspace = copy_sos_workspace,
+    .sos_run = copy_sos_run,
+    .reference = copy_reference,
+    .delay = copy_delay,
+};
 
 }  // namespace headrace::HEADRACE_ISA_NS

@@ -12,15 +12,19 @@ from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import Fir, Map, Notch, Scale
+from headrace.signals.operators import BlockMedian, CommonReference, Detrend, Fir, Map, Notch, PhaseShift, Scale
 from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
 
 __all__ = [
+    "BlockMedian",
+    "CommonReference",
+    "Detrend",
     "Fir",
     "Flow",
     "Map",
     "Notch",
+    "PhaseShift",
     "Recording",
     "RunReport",
     "Scale",

@@ -1,8 +1,12 @@
 """What is done to signals: one operator, one file."""
 
+from headrace.signals.operators.block_median import BlockMedian
+from headrace.signals.operators.detrend import Detrend
 from headrace.signals.operators.fir import Fir
 from headrace.signals.operators.map import Map
 from headrace.signals.operators.notch import Notch
+from headrace.signals.operators.phase_shift import PhaseShift
+from headrace.signals.operators.reference import CommonReference
 from headrace.signals.operators.scale import Scale
 
-__all__ = ["Fir", "Map", "Notch", "Scale"]
+__all__ = ["BlockMedian", "CommonReference", "Detrend", "Fir", "Map", "Notch", "PhaseShift", "Scale"]
