@@ -97,15 +97,15 @@ def test_it_passes_the_suite_for_operators() -> None:
 def test_a_state_that_is_not_carried_is_noticed(mutant: str, rng: np.random.Generator) -> None:
     class Mutant(DoubleSum):
         def forward(self, plan: Any, state: Any, window: Any) -> Any:
-            after = super().forward(plan, state, window)
-            return np.stack([after[0] * 0, after[1]]) if mutant == "state before" else after
+            after, trace = super().forward(plan, state, window)
+            return (np.stack([after[0] * 0, after[1]]) if mutant == "state before" else after), trace
 
         def turn(self, plan: Any, state: Any, tail: Any) -> Any:
             return super().turn(plan, state, tail) * (mutant != "turn")
 
-        def backward(self, plan: Any, before: Any, after: Any, window: Any, out: Any) -> Any:
-            state = super().backward(plan, before, after, window, out)
-            return np.stack([state[0] * 0, state[1]]) if mutant == "state after" else state
+        def backward(self, plan: Any, trace: Any, state: Any, window: Any, out: Any) -> Any:
+            before = super().backward(plan, trace, state, window, out)
+            return np.stack([before[0] * 0, before[1]]) if mutant == "state after" else before
 
     x = rng.integers(1, 9, 300).astype(np.int16)
     assert not np.array_equal(from_array(x).pipe(Mutant(32)).to_array(), whole(x))

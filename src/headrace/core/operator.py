@@ -214,33 +214,36 @@ class TwoWay(Operator, Protocol):
         """Give the number of samples at either end that `enter` and `turn` want to see."""
         ...
 
-    def state_bytes(self, plan: Plan) -> int:
-        """Give the size of one state."""
+    def table_bytes(self, plan: Plan) -> tuple[int, int]:
+        """Give the sizes of what is kept for each cell: the trace that `forward` gives, and a backward state."""
         ...
 
     def enter(self, plan: Plan, head: Chunk) -> Array:
         """Give the forward state before sample 0; `head` has the first samples."""
         ...
 
-    def forward(self, plan: Plan, state: Array, window: Chunk) -> Array:
-        """Give the forward state after a cell, from that before it and the cell's samples."""
+    def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:
+        """Give the forward state after a cell, and the trace that `backward` needs of it.
+
+        The least trace is the state before the cell. All traces have one shape, and channels last, as states have.
+        """
         ...
 
     def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:
         """Give the backward state after the last sample, from the forward state there and the last samples."""
         ...
 
-    def backward(self, plan: Plan, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:
+    def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
         """Fill ``out.array`` with a cell's output, and give the backward state before the cell.
 
         Parameters
         ----------
         plan : Plan
             What `plan` returned.
-        before : Array
-            Forward state before the cell.
-        after : Array
-            Backward state after it.
+        trace : Array
+            What `forward` gave for the cell.
+        state : Array
+            Backward state after the cell.
         window, out : Chunk
             The cell's samples, read-only, and its output; recycled buffers. Rows may be longer than the channels.
         """

@@ -105,8 +105,8 @@ class TwoWaySource:
         self.unit = min(self._plan.grid, max(1, longest))
         counts = [-(-item.chain.n_out // self._plan.grid) for item in sections.items]
         self._first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).tolist()
-        self._before: RowStore | None = None
-        self._after: RowStore | None = None
+        self._traces: RowStore | None = None
+        self._states: RowStore | None = None
         self._turned: dict[int, Array] = {}
         self._benches: deque[Bench] = deque()
 
@@ -119,7 +119,7 @@ class TwoWaySource:
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
-        before, after = self._tables()
+        traces, states = self._tables()
         bench = self._benches.pop() if self._benches else Bench(BufferPool(1 << 62), self._bench_sizes())
         for index, segment in enumerate(self.segments):
             part = span.clip(segment)
@@ -135,7 +135,7 @@ class TwoWaySource:
                     if whole
                     else bench.view(-1, (cell.span.size, *self.spec.shape), self.spec.dtype)
                 )
-                self._backward(cell, before[cell.number], after[cell.number], window, Chunk(cell.span, target))
+                self._backward(cell, traces[cell.number], states[cell.number], window, Chunk(cell.span, target))
                 if not whole:
                     out[wanted.within(span)] = target[wanted.within(cell.span.shift(segment.start))]
         self._benches.append(bench)
@@ -146,10 +146,10 @@ class TwoWaySource:
 
     def close(self) -> None:
         """Let go of the states; the source below stays open. May be called twice."""
-        for table in (self._before, self._after):
+        for table in (self._traces, self._states):
             if table is not None:
                 table.close()
-        self._before = self._after = None
+        self._traces = self._states = None
         self._benches.clear()
 
     # --- the two passes
@@ -157,7 +157,7 @@ class TwoWaySource:
     @property
     def ready(self) -> bool:
         """Whether both passes are over."""
-        return self._after is not None
+        return self._states is not None
 
     @property
     def n_cells(self) -> int:
@@ -173,7 +173,7 @@ class TwoWaySource:
         """Bytes that a pass takes: windows on their way, benches, workspaces, and what is kept of the states."""
         window = whole_pages(self.unit * self._inp.sample_bytes)
         each = Bench.nbytes(self._bench_sizes()[:-2]) + self._sections.thread_bytes + self._plan.workspace
-        kept = 2 * RowStore.memory(self.n_cells, self._operator.state_bytes(self._plan), _TABLE_BYTES)
+        kept = sum(RowStore.memory(self.n_cells, size, _TABLE_BYTES) for size in self._operator.table_bytes(self._plan))
         return (threads + 3) * window + threads * each + self._sections.shared_bytes + self._plan.shared + kept
 
     def forwards(self, means: Means, pool: BufferPool, threads: int) -> Generator[Cell]:
@@ -186,14 +186,16 @@ class TwoWaySource:
             for cell, window in windows:
                 if cell.span.start == 0:
                     state = operator.enter(cell.plan, self._edge(cell, at_end=False))
-                if self._before is None:
-                    self._before = RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
-                self._before[cell.number] = state
 
-                def advance(part: _Part, cell: Cell = cell, window: Chunk = window, state: Array = state) -> Array:
-                    return operator.forward(cell.plan, part.state(state), part.chunk(window))
+                def advance(
+                    part: _Part, cell: Cell = cell, window: Chunk = window, state: Array = state
+                ) -> tuple[Array, Array]:
+                    return self._forward(cell, part.state(state), part.chunk(window))
 
-                state = crew.run(advance)
+                state, trace = crew.run(advance)
+                if self._traces is None:
+                    self._traces = RowStore(self.n_cells, trace.shape, trace.dtype, _TABLE_BYTES, means.tmp)
+                self._traces[cell.number] = trace
                 if cell.last:
                     self._turned[cell.number] = operator.turn(cell.plan, state, self._edge(cell, at_end=True))
                 yield cell
@@ -202,7 +204,7 @@ class TwoWaySource:
         self, means: Means, pool: BufferPool, threads: int, lend: Callable[[], Array], *, keep: bool
     ) -> Generator[tuple[Cell, Array]]:
         """Compute the cells from the last to the first, each into an array from `lend`; with `keep`, for `read` too."""
-        before = self._before
+        before = self._traces
         if before is None:
             return  # there are no cells
         after: RowStore | None = None
@@ -217,23 +219,22 @@ class TwoWaySource:
                     after = after or RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
                     after[cell.number] = state
                 array = lend()[: cell.span.size]
-                known, out = before[cell.number], Chunk(cell.span, array)
+                trace, out = before[cell.number], Chunk(cell.span, array)
 
                 def retreat(
                     part: _Part,
                     cell: Cell = cell,
                     window: Chunk = window,
-                    known: Array = known,
+                    trace: Array = trace,
                     state: Array = state,
                     out: Chunk = out,
-                ) -> Array:
-                    return self._backward(
-                        cell, part.state(known), part.state(state), part.chunk(window), part.chunk(out)
-                    )
+                ) -> tuple[Array]:
+                    found = part.state(trace), part.state(state)
+                    return (self._backward(cell, *found, part.chunk(window), part.chunk(out)),)
 
-                state = crew.run(retreat)
+                (state,) = crew.run(retreat)
                 yield cell, array
-        self._after = after
+        self._states = after
 
     # --- inside
 
@@ -242,9 +243,9 @@ class TwoWaySource:
         return self._plan.inp
 
     def _tables(self) -> tuple[RowStore, RowStore]:
-        if self._before is None or self._after is None:
+        if self._traces is None or self._states is None:
             raise ValueError("a two-way source is read after both of its passes")
-        return self._before, self._after
+        return self._traces, self._states
 
     def _cells(self, *, falling: bool = False) -> Iterator[Cell]:
         order = range(len(self.segments))
@@ -259,9 +260,16 @@ class TwoWaySource:
             cell = Span(number * plan.grid, (number + 1) * plan.grid).clip(Span(0, section.chain.n_out))
             yield Cell(section, index, plan, cell, self._first[index] + number)
 
-    def _backward(self, cell: Cell, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:
+    def _forward(self, cell: Cell, state: Array, window: Chunk) -> tuple[Array, Array]:
         try:
-            return self._operator.backward(cell.plan, before, after, window.locked(), out)
+            return self._operator.forward(cell.plan, state, window.locked())
+        except Exception as error:
+            stage_note(error, type(self._operator).__name__, cell.span)
+            raise
+
+    def _backward(self, cell: Cell, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
+        try:
+            return self._operator.backward(cell.plan, trace, state, window.locked(), out)
         except Exception as error:
             stage_note(error, type(self._operator).__name__, cell.span)
             raise
@@ -326,10 +334,12 @@ class _Channels(Closeable):
         parts = [_Part(slice(a, b)) for a, b in pairwise(borders)] if groups > 1 else [_Part(None)]
         self._crew = Crew(parts)
 
-    def run(self, fn: Callable[[_Part], Array]) -> Array:
-        """Give what `fn` gives for all channels, joined along the last axis."""
+    def run(self, fn: Callable[[_Part], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """Give the arrays that `fn` gives for all channels, each joined along the last axis."""
         found = self._crew.run(fn)
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
+        if len(found) == 1:
+            return found[0]
+        return tuple(np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
 
     def close(self) -> None:
         self._crew.close()

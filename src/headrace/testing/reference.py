@@ -142,29 +142,29 @@ class DoubleSum:
         """See `headrace.core.operator.TwoWay.edge`."""
         return 1
 
-    def state_bytes(self, plan: Plan) -> int:
-        """See `headrace.core.operator.TwoWay.state_bytes`."""
-        return 2 * 8 * plan.inp.n_channels
+    def table_bytes(self, plan: Plan) -> tuple[int, int]:
+        """See `headrace.core.operator.TwoWay.table_bytes`."""
+        return 2 * 8 * plan.inp.n_channels, 2 * 8 * plan.inp.n_channels
 
     def enter(self, plan: Plan, head: Chunk) -> Array:  # noqa: ARG002 - the protocol's
         """See `headrace.core.operator.TwoWay.enter`."""
         first = head.array[0].astype(np.float64)
         return np.stack([np.zeros_like(first), first])
 
-    def forward(self, plan: Plan, state: Array, window: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+    def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:  # noqa: ARG002 - the protocol's
         """See `headrace.core.operator.TwoWay.forward`."""
-        return np.stack([self._sums(state, window)[-1], state[1]])
+        return np.stack([self._sums(state, window)[-1], state[1]]), state
 
     def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:  # noqa: ARG002 - the protocol's
         """See `headrace.core.operator.TwoWay.turn`."""
         last = tail.array[-1].astype(np.float64)
         return np.stack([np.zeros_like(last), last + 0 * state[0]])
 
-    def backward(self, plan: Plan, before: Array, after: Array, window: Chunk, out: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+    def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:  # noqa: ARG002 - the protocol's
         """See `headrace.core.operator.TwoWay.backward`."""
-        sums = self._sums(before, window) - after[1]
-        out.array[...] = np.cumsum(sums[::-1], axis=0)[::-1] + after[0]
-        return np.stack([out.array[0], after[1]])
+        sums = self._sums(trace, window) - state[1]
+        out.array[...] = np.cumsum(sums[::-1], axis=0)[::-1] + state[0]
+        return np.stack([out.array[0], state[1]])
 
     @staticmethod
     def _sums(state: Array, window: Chunk) -> Array:
