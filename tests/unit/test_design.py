@@ -62,7 +62,7 @@ def test_every_design_is_that_of_scipy_bit_for_bit(process: str, monkeypatch: py
     expected = [by_scipy(*design) for design in DESIGNS]
     if process == "child":
         monkeypatch.setattr(scipy_process, "_imported", lambda: False)
-        asked, expected = DESIGNS[::3], expected[::3]
+        asked, expected = DESIGNS[::3][1:], expected[::3][1:]  # each takes a second
     else:
         monkeypatch.setattr(subprocess, "run", None)  # it is not started where SciPy is there already
         asked = DESIGNS
@@ -94,14 +94,17 @@ def test_the_process_stays_without_scipy(run_victim: Callable[..., Any]) -> None
 
 
 def test_a_filter_is_designed_once(no_scipy_yet: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = subprocess.run, []
-    monkeypatch.setattr(subprocess, "run", lambda *args, **keywords: calls.append(args) or real(*args, **keywords))
+    calls: list[Any] = []
+    answer = subprocess.CompletedProcess([], 0, scipy_process._MARK + json.dumps({"arrays": [[[1.5] * 6]]}), "")
+    monkeypatch.setattr(subprocess, "run", lambda *args, **_: calls.append(args) or answer)
     first = butter(2, 100, fs=1000)
     first[:] = 0
     second = butter(2, 100.0, fs=1000.0)
-    assert second.any()
+    assert (second == 1.5).all()
     assert second.flags.writeable
     assert len(calls) == 1
+    butter(2, 101, fs=1000)
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("flags", [["-I"], ["-S"]], ids=" ".join)

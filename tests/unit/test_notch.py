@@ -69,6 +69,12 @@ def test_the_answer_is_that_of_iirnotch_and_sosfilt(rng: np.random.Generator, dt
     check_operator(Notch(50, 12.5, harmonics=harmonics), x, reference, fs=FS)
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 97])
+def test_a_recording_of_any_length_will_do(rng: np.random.Generator, n: int) -> None:
+    x = rng.standard_normal((n, 3))
+    check_operator(Notch(50, harmonics=2), x, by_scipy(x, 50, 30, 2) if n else x, fs=FS)
+
+
 @pytest.mark.parametrize("wrong", [{"q": 29.0}, {"harmonics": 2}, {"freq": 50.5}], ids=repr)
 def test_another_notch_gives_another_answer(rng: np.random.Generator, wrong: dict[str, Any]) -> None:
     x = rng.standard_normal(2000)

@@ -173,7 +173,7 @@ def firwin(
     --------
     >>> import headrace
     >>> headrace.signals.firwin(5, 100, fs=1000).round(3)
-    array([0.038, 0.24 , 0.445, 0.24 , 0.038])
+    array([0.028, 0.237, 0.469, 0.237, 0.028])
     """
     return _design(
         "firwin",

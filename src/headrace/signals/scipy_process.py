@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from functools import lru_cache
 from importlib.util import find_spec
@@ -100,6 +99,8 @@ def _imported() -> bool:
 
 def _ask_child(name: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """Let a child process design; an empty answer where there can be none, and the design is then made here."""
+    import subprocess
+
     if not sys.executable or getattr(sys, "frozen", False):
         return {}  # what would be started is the program that headrace is part of
     # The interpreter as this one was started, but for the working folder (-P), whose files might shadow modules.
