@@ -12,7 +12,17 @@ from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import BlockMedian, CommonReference, Detrend, Fir, Map, Notch, PhaseShift, Scale
+from headrace.signals.operators import (
+    BlockMedian,
+    CommonReference,
+    Detrend,
+    Fir,
+    Map,
+    Notch,
+    PhaseShift,
+    Scale,
+    SosFiltFilt,
+)
 from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
 
@@ -28,6 +38,7 @@ __all__ = [
     "Recording",
     "RunReport",
     "Scale",
+    "SosFiltFilt",
     "butter",
     "cheby1",
     "cheby2",
