@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SosFiltFilt"]
 
-_CELL_VALUES = 65536  # samples times channels that one call is about, where there are few channels
+_CELL_VALUES = 524_288  # samples times channels that one call is about, where there are few channels
 
 
 @dataclass(frozen=True, slots=True)
