@@ -4,6 +4,7 @@ namespace headrace::bindings {
 void bind_isa(nanobind::module_& m);
 void bind_fir(nanobind::module_& m);
 void bind_convert(nanobind::module_& m);
+void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
 NB_MODULE(_native, m) {
@@ -13,4 +14,5 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_isa(m);
     headrace::bindings::bind_fir(m);
     headrace::bindings::bind_convert(m);
+    headrace::bindings::bind_events(m);
 }

@@ -17,6 +17,7 @@ namespace {
 }  // namespace
 
 extern const KernelTable table;
-const KernelTable table = {HEADRACE_MAX_LANES, copy_fir_shape, copy_fir_run, copy_fir_forward, affine, quantize, unpack_int24};
+const KernelTable table = {HEADRACE_MAX_LANES, copy_fir_shape, copy_fir_run, copy_fir_forward, affine, quantize, unpack_int24,
+                           copy_sift, copy_moment, copy_beyond};
 
 }  // namespace headrace::HEADRACE_ISA_NS

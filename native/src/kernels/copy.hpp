@@ -1,6 +1,9 @@
-// The three functions by which a copy's FIR translation unit is known to its table. Included once per copy, hence no #pragma once.
+// The functions by which a copy's other translation units are known to its table. Included once per copy, hence no #pragma once.
 namespace headrace::HEADRACE_ISA_NS {
 FirShape copy_fir_shape(const FirPlan& plan, int lanes);
 void copy_fir_run(const FirJob& job, int lanes, double* workspace);
 void copy_fir_forward(const FirPlan& plan, double* rows);
+void copy_sift(SiftJob& job);
+double copy_moment(const MomentJob& job);
+bool copy_beyond(const BeyondJob& job);
 }  // namespace headrace::HEADRACE_ISA_NS
