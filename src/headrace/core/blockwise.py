@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from headrace.core.span import Halo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
@@ -117,12 +119,15 @@ class Fold(Protocol[_Result_contra]):
         """Structured dtype of the rows."""
         ...
 
-    def add(self, outcome: Outcome[_Result_contra]) -> Array:
-        """Take the next result and give the rows that it completes, shape (k,), in their final order."""
+    def add(self, outcome: Outcome[_Result_contra]) -> Iterator[Array]:
+        """Take the next result and give the rows that it completes, in arrays of shape (k,), in their final order.
+
+        One result may complete any number of rows, hence several arrays; all are taken before the next call.
+        """
         ...
 
-    def finish(self) -> Array:
-        """Give the rows that remain, shape (k,). Called once, after the last result."""
+    def finish(self) -> Iterator[Array]:
+        """Give the rows that remain, likewise. Called once, after the last result."""
         ...
 
     def close(self) -> None:

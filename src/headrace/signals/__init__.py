@@ -9,18 +9,23 @@
 
 from headrace.core.flow import Flow
 from headrace.core.report import RunReport
+from headrace.signals.events import EVENT, Detector, Threshold, detector
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import Fir, Map, Scale
 from headrace.signals.recording import Recording
 
 __all__ = [
+    "EVENT",
+    "Detector",
     "Fir",
     "Flow",
     "Map",
     "Recording",
     "RunReport",
     "Scale",
+    "Threshold",
     "concat",
+    "detector",
     "from_array",
     "from_iter",
     "open",
