@@ -7,6 +7,7 @@ void bind_fir(nanobind::module_& m);
 void bind_convert(nanobind::module_& m);
 void bind_sos(nanobind::module_& m);
 void bind_spatial(nanobind::module_& m);
+void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
 NB_MODULE(_native, m) {
@@ -19,4 +20,5 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_convert(m);
     headrace::bindings::bind_sos(m);
     headrace::bindings::bind_spatial(m);
+    headrace::bindings::bind_events(m);
 }

@@ -138,6 +138,41 @@ struct DelayJob {
     double* scratch = nullptr;             // see scratch_bytes in delay.cpp; aligned to 64 bytes
 };
 
+// One pass of a selection over a contiguous column. The key of an element is its value, or with `deviation` its distance from
+// `center` in float64. Keys are float32 where that holds every value of the type (float, integers up to 16 bits), else float64;
+// distances are float64. Elements whose key lies in [lo, hi] are copied to `kept` in their order, the first `capacity` of them;
+// `kept` has room for 16 more.
+struct SiftJob {
+    const void* src = nullptr;
+    SampleType type = SampleType::f32;
+    std::int64_t count = 0;
+    bool deviation = false;
+    double center = 0;
+    double lo = 0, hi = 0;
+    void* kept = nullptr;
+    std::int64_t capacity = 0;
+    std::int64_t below = 0, within = 0, missing = 0;  // results: keys < lo, keys in [lo, hi], NaN
+};
+
+// Sum of (x - center), or of its square, over a contiguous column: in float64, in an order that depends on `count` alone.
+struct MomentJob {
+    const void* src = nullptr;
+    SampleType type = SampleType::f32;
+    std::int64_t count = 0;
+    double center = 0;
+    bool squared = false;
+};
+
+// Bit i % 64 of words[i / 64] says whether x[i] > above or x[i] < below. Neither bound is NaN; for integers above >= the smallest and
+// below <= the largest value of the type.
+struct BeyondJob {
+    const void* src = nullptr;
+    SampleType type = SampleType::f32;
+    std::int64_t count = 0;
+    double above = 0, below = 0;
+    std::uint64_t* words = nullptr;
+};
+
 struct KernelTable {
     int max_lanes;
     FirShape (*fir_shape)(const FirPlan&, int lanes);
@@ -150,6 +185,9 @@ struct KernelTable {
     void (*sos_run)(const SosJob&, double* workspace);
     void (*reference)(const ReferenceJob&);
     void (*delay)(const DelayJob&);
+    void (*sift)(SiftJob&);
+    double (*moment)(const MomentJob&);
+    bool (*beyond)(const BeyondJob&);  // whether any bit is set
 };
 
 namespace portable { extern const KernelTable table; }

@@ -28,6 +28,9 @@ extern const KernelTable table = {
     .sos_run = copy_sos_run,
     .reference = copy_reference,
     .delay = copy_delay,
+    .sift = copy_sift,
+    .moment = copy_moment,
+    .beyond = copy_beyond,
 };
 
 }  // namespace headrace::HEADRACE_ISA_NS

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from headrace.core.span import Halo
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     from headrace.core.arrays import Array, DType
@@ -136,16 +137,16 @@ class Fold(Protocol[_Result_contra]):
 class Tabulates(BlockFunction[_Result], Protocol[_Result]):
     """A block function that knows how its results become rows; what `headrace.core.rowflow.RowFlow` runs."""
 
-    def fold(self, plan: BlockPlan, t0: float, tmp: str | None) -> Fold[_Result]:
+    def fold(self, spec: Spec, *, t0: float = 0.0, tmp: str | os.PathLike[str] | None = None) -> Fold[_Result]:
         """Begin a table.
 
         Parameters
         ----------
-        plan : BlockPlan
-            What `plan` returned.
+        spec : Spec
+            What flows in.
         t0 : float
             Time of the flow's first sample, seconds.
-        tmp : str or None
+        tmp : str, path-like or None
             Folder for temporary files; ``None`` for the system's.
         """
         ...

@@ -14,7 +14,8 @@ from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
 from headrace.core.run import RunKeywords, RunOptions, check_complete
 from headrace.core.source import Source
-from headrace.core.tables import ArrayTable, table_sink
+from headrace.core.table_sinks import table_sink
+from headrace.core.tables import ArrayTable
 from headrace.errors import Cancelled, SchemaError
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class RowFlow:
         flow, function = self._flow, self._function
         width = flow.spec.n_channels
         engine = block_engine(flow, function, options.means(meter))
-        fold = function.fold(function.plan(flow.spec), self._t0, options.tmp)
+        fold = function.fold(flow.spec, t0=self._t0, tmp=options.tmp)
         try:
             engine.begin(options.budget)
             with closing(engine.outcomes()) as outcomes:
@@ -216,7 +217,8 @@ class RowFlow:
                 options.executor.close()
 
     def _fold_dtype(self) -> DType:
-        fold = self._function.fold(self._function.plan(self._flow.spec), self._t0, None)
+        self._function.plan(self._flow.spec)
+        fold = self._function.fold(self._flow.spec, t0=self._t0)
         try:
             return np.dtype(fold.dtype)
         finally:

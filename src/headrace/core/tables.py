@@ -82,8 +82,3 @@ class ArrayTable:
         if self._array is None:
             raise ValueError("nothing was committed to this table")
         return self._array
-
-
-def table_sink(path: object, *, job: str = "", force: bool = False, durable: bool = False) -> TableSink:
-    """Stand-in until the sinks are here."""
-    raise NotImplementedError

@@ -10,6 +10,7 @@
 from headrace.core import registry
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
+from headrace.signals.events import EVENT, Detector, Threshold, detector
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import (
@@ -27,8 +28,10 @@ from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
 
 __all__ = [
+    "EVENT",
     "BlockMedian",
     "CommonReference",
+    "Detector",
     "Detrend",
     "Fir",
     "Flow",
@@ -39,10 +42,12 @@ __all__ = [
     "RunReport",
     "Scale",
     "SosFiltFilt",
+    "Threshold",
     "butter",
     "cheby1",
     "cheby2",
     "concat",
+    "detector",
     "firwin",
     "from_array",
     "from_iter",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core.flow import Flow as CoreFlow
 from headrace.core.rowflow import RowFlow
+from headrace.signals.events import detector as function_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -78,6 +79,6 @@ class Flow(CoreFlow):
         SchemaError
             If it cannot work on what the flow gives.
         """
-        from headrace.signals.events import as_detector
-
-        return self.tabulate(as_detector(detector, **options))
+        if callable(getattr(detector, "work", None)) and not options:
+            return self.tabulate(detector)  # type: ignore[arg-type]
+        return self.tabulate(function_detector(detector, **options))  # type: ignore[arg-type]

@@ -213,7 +213,7 @@ class WindowSums:
         rows["total"] = [math.fsum(column) for column in window.T]
         return rows
 
-    def fold(self, plan: BlockPlan, t0: float, tmp: str | None) -> _Rows:  # noqa: ARG002 - the protocol's
+    def fold(self, spec: Spec, *, t0: float = 0.0, tmp: object = None) -> _Rows:  # noqa: ARG002 - the protocol's
         """See `headrace.core.blockwise.Tabulates.fold`."""
         return _Rows()
 

@@ -1,0 +1,3 @@
+#define HEADRACE_ISA_NS portable
+#define HEADRACE_MAX_LANES 2
+#include "column.inl"

@@ -1,0 +1,100 @@
+"""From the pieces of blocks to events: joining across borders, merging across gaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headrace.signals.events.pieces import AFTER_GAP, ENDS_IN_GAP, NO_SAMPLES, OPEN_LEFT, OPEN_RIGHT, PIECE
+
+if TYPE_CHECKING:
+    from headrace.core.arrays import Array
+    from headrace.core.blockwise import Outcome
+    from headrace.signals.events.pieces import Pieces
+
+__all__ = ["Joiner"]
+
+
+class Joiner:
+    """Joins the pieces of consecutive blocks.
+
+    Parameters
+    ----------
+    n_channels : int
+        Of the flow.
+    merge_gap : int
+        Pieces with at most so many samples between them become one; -1 for none but those that are open to each other.
+    min_length : int
+        Shorter events are dropped.
+
+    Notes
+    -----
+    Holds at most one piece for each channel: the last, if a later block may still add to it.
+    """
+
+    def __init__(self, n_channels: int, *, merge_gap: int, min_length: int) -> None:
+        self._merge_gap, self._min_length = merge_gap, min_length
+        self._held = np.zeros(n_channels, PIECE)
+        self._holds = np.zeros(n_channels, bool)
+
+    @property
+    def earliest(self) -> int | None:
+        """Start of the earliest event that is not complete."""
+        starts = self._held["start"][self._holds]
+        return int(starts.min()) if len(starts) else None
+
+    def add(self, outcome: Outcome[Pieces]) -> Array:
+        """Take the next pieces and give the events that they complete, (k,) of PIECE, in no particular order."""
+        first, stop = outcome.channels.start, outcome.channels.stop
+        held = self._held[first:stop][self._holds[first:stop]]
+        found = outcome.result.rows
+        if not len(held) and not len(found):
+            return found
+        rows = np.concatenate([held, found])
+        rows["channel"][len(held) :] += first
+        order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
+        rows = rows[order]
+        heads = self._heads(rows)
+        tails = np.append(heads[1:], len(rows)) - 1
+        events = _joined(rows, heads, tails)
+        states = outcome.result.states[events["channel"] - first]
+        # What was held and has got nothing: a sample of this block has ended it, if there is one that counts.
+        ended = (order[tails] < len(held)) & (states & NO_SAMPLES == 0)
+        events["flags"][ended] &= ~np.uint32(OPEN_RIGHT)
+        waits = np.zeros(len(events), bool)
+        if not outcome.last:
+            stop_at = outcome.offset + outcome.span.stop
+            waits = np.append(events["channel"][1:] != events["channel"][:-1], True)
+            waits &= (events["flags"] & OPEN_RIGHT != 0) | (stop_at - events["end"] <= self._merge_gap)
+            waits &= states & ENDS_IN_GAP == 0
+        self._holds[first:stop] = False
+        channels = events["channel"][waits]
+        self._held[channels], self._holds[channels] = events[waits], True
+        complete: Array = events[~waits & (events["end"] - events["start"] >= self._min_length)]
+        return complete
+
+    def _heads(self, rows: Array) -> Array:
+        """Give the rows that do not continue the row before."""
+        before, after = rows[:-1], rows[1:]
+        linked = after["start"] - before["end"] <= self._merge_gap
+        linked |= (before["flags"] & OPEN_RIGHT != 0) & (after["flags"] & OPEN_LEFT != 0)
+        linked &= (before["channel"] == after["channel"]) & (after["flags"] & AFTER_GAP == 0)
+        return np.append(0, np.flatnonzero(~linked) + 1)
+
+
+def _joined(rows: Array, heads: Array, tails: Array) -> Array:
+    """Make one piece of rows ``heads[i]`` to ``tails[i]``, all of one channel."""
+    events = rows[heads]
+    if len(heads) == len(rows):
+        return events
+    group = np.repeat(np.arange(len(heads)), tails - heads + 1)
+    farthest = np.fmax.reduceat(rows["distance"], heads)
+    best = np.flatnonzero(rows["distance"] == farthest[group])
+    chosen = heads.copy()  # where no distance is a number: the first
+    chosen[group[best[::-1]]] = best[::-1]  # the first of equals is written last
+    events["end"] = rows["end"][tails]
+    for name in ("peak", "amplitude", "distance"):
+        events[name] = rows[name][chosen]
+    events["flags"] = rows["flags"][tails]
+    return events
