@@ -228,3 +228,41 @@ def delay(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[
 
 def delay_workspace(n_channels: int, taps_count: int) -> int:
     """Bytes that one call of `delay` allocates at most."""
+
+def medians(x: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    Write the median of each channel of `x`, (n,) or (n, channels) of any real dtype, into `out`, (channels,).
+
+    As numpy.median gives it on float64: for an even n the mean of the two middle values, NaN where a channel has a NaN, or n is 0.
+    Raises ValueError and TypeError.
+    """
+
+def medians_workspace_bytes(x: numpy.typing.NDArray[Any]) -> int:
+    """
+    Bytes that `medians` allocates at most for an array of this dtype and shape.
+    """
+
+class ThresholdKernel:
+    """
+    Find the runs of samples strictly beyond median +- k * noise, in float64.
+
+    Median and noise are those of the samples asked for, or with `window` of the W samples [i - W // 2, i - W // 2 + W)
+    around each. `noise` is mad (divided by the normal distribution's upper quartile) or std (ddof 0), `polarity` both, pos
+    or neg, `nan` raise, ignore or gap. Immutable; any number of threads may call `find` at once.
+    """
+
+    def __init__(self, k: float, noise: str, polarity: str, nan: str, window: int = 0) -> None:
+        """Raises ValueError."""
+
+    def find(self, x: numpy.typing.NDArray[Any], x_start: int, start: int, stop: int) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.uint8], int, int]:
+        """
+        Judge samples [start, stop) of `x`, (m,) or (m, channels) real, whose first sample is `x_start`.
+
+        Returns the pieces of runs as bytes (headrace.signals.events.pieces.PIECE), channel by channel; a state for each channel; and
+        sample and channel of a NaN if `nan` is raise and there is one, else -1 and -1. Raises ValueError and TypeError.
+        """
+
+    def workspace_bytes(self, x: numpy.typing.NDArray[Any], count: int, channels: int) -> int:
+        """
+        Bytes that `find` allocates at most, beside what it returns, for (count, channels) samples of the dtype of `x`.
+        """
