@@ -114,3 +114,77 @@ def unpack_int24(src: numpy.typing.NDArray[numpy.uint8], out: numpy.typing.NDArr
     """
     Unpack 24-bit integers, (3 * m,) uint8, into `out`, (m,) int32. Raises ValueError and TypeError.
     """
+
+class SosKernel:
+    """
+    Filter by second-order sections, forwards, backwards or both, with the state carried from call to call.
+
+    `exact`: SciPy's order of operations in float64, bit-equal to `scipy.signal.sosfilt` done in float64. Otherwise float64 with
+    fused multiply-adds on a fixed grid of cells of `cell` samples, counted from the first sample of a call: the same bytes on
+    every ISA, and however the signal is cut into calls, as long as they are cut on the grid (see `grid`).
+
+    Arrays: `x` is (n,) or (n, channels) of any integer type, float32 or float64; `out` of the same shape is float32 or float64
+    and may not overlap `x`, or None where only the state is wanted; states are float64 (sections, 2, channels), as the `zi` of
+    SciPy for each channel, with channels = 1 for (n,). All C-contiguous. View complex samples as twice as many channels.
+    Immutable; any number of threads may call it at once. Raises ValueError and TypeError.
+    """
+
+    def __init__(self, sos: numpy.typing.NDArray[numpy.float64], exact: bool = False) -> None:
+        """
+        Plan for `sos`, (sections, 6): rows b0, b1, b2, 1, a1, a2, finite and C-contiguous.
+
+        Raises ValueError for other shapes and values; TypeError for other dtypes.
+        """
+
+    @property
+    def sections(self) -> int:
+        """Number of sections."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether SciPy's order of operations is kept."""
+
+    @property
+    def cell(self) -> int:
+        """Samples per cell of `survey` and `both`; a multiple of every `grid`."""
+
+    @property
+    def memory(self) -> int:
+        """
+        Samples of a block that still show in the state at its end; 0 for an exact kernel.
+        """
+
+    def grid(self, n_channels: int) -> int:
+        """
+        Samples after a multiple of which `forward` and `backward` may be cut into calls without a change of bytes.
+        """
+
+    def workspace_bytes(self, n_channels: int) -> int:
+        """Bytes that one call allocates at most."""
+
+    def forward(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any] | None) -> None:
+        """
+        Filter `x` into `out`. `state`, that before the first sample, becomes that after the last.
+        """
+
+    def backward(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any] | None) -> None:
+        """
+        Filter `x` into `out` from its last sample to its first. `state`, that before the last sample, becomes that after the first.
+
+        The grid counts from the first sample of `x`; a short cell is at the end of `x` and so comes first.
+        """
+
+    def survey(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], starts: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        Go through `x` as `forward` does, without output: write the state before each cell.
+
+        `starts` is (ceil(n / cell), sections, 2, channels); `x` begins on a multiple of `cell`. The states are those of `forward`.
+        """
+
+    def both(self, x: numpy.typing.NDArray[Any], starts: numpy.typing.NDArray[numpy.float64], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any]) -> None:
+        """
+        Filter `x` forwards from the states that `survey` found, and the result, kept in float64, backwards into `out`.
+
+        `state` is that of the backward pass: before the last sample of `x`, then after the first. The same bytes as `forward` into
+        float64 and then `backward`, without memory for the signal in between. `x` begins on a multiple of `cell`.
+        """

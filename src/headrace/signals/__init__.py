@@ -10,7 +10,7 @@
 from headrace.core.flow import Flow
 from headrace.core.report import RunReport
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
-from headrace.signals.operators import Fir, Map, Scale
+from headrace.signals.operators import Fir, Map, Scale, SosFilt
 from headrace.signals.recording import Recording
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Recording",
     "RunReport",
     "Scale",
+    "SosFilt",
     "concat",
     "from_array",
     "from_iter",

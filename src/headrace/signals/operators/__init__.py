@@ -3,5 +3,6 @@
 from headrace.signals.operators.fir import Fir
 from headrace.signals.operators.map import Map
 from headrace.signals.operators.scale import Scale
+from headrace.signals.operators.sos import SosFilt
 
-__all__ = ["Fir", "Map", "Scale"]
+__all__ = ["Fir", "Map", "Scale", "SosFilt"]
