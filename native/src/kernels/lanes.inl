@@ -40,6 +40,12 @@ HEADRACE_INLINE typename Lanes<W>::V widen(Narrow v) {
 // W consecutive elements of any type, as doubles.
 template <int W, class T>
 HEADRACE_INLINE typename Lanes<W>::V load_convert(const T* p) {
+#ifdef __AVX2__
+    if constexpr (W == 4 && sizeof(T) == 2) {
+        const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+        return typename Lanes<W>::V(_mm256_cvtepi32_pd(T(-1) < T(0) ? _mm_cvtepi16_epi32(v) : _mm_cvtepu16_epi32(v)));
+    }
+#endif
     typedef T Narrow __attribute__((vector_size(sizeof(T) * W)));
     Narrow v;
     __builtin_memcpy(&v, p, sizeof v);

@@ -10,33 +10,53 @@ static void flush_states(double* state, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) state[i] = flushed(state[i]);
 }
 
-// N states of eight blocks, oldest sample first: end += response * sample. `row` is that sample's.
+// N states of eight blocks, oldest sample first: end += response * sample, in two sums, which hide each other's latency. `row` is the
+// oldest sample's; `soon`: what will be written after this.
 template <int N>
-static void project(const SosPlan& plan, const double* row, std::int64_t step, std::int64_t first, double* ends) {
+static void project(const SosPlan& plan, const double* row, std::int64_t step, std::int64_t first, double* ends, const char* soon,
+                    std::int64_t bytes) {
     using V = typename Lanes<native_width>::V;
     constexpr int H = lanes_of_row / native_width;
-    V sum[N][H] = {};
+    V even[N][H] = {}, odd[N][H] = {};
     const double* response = plan.response + first;
-    for (std::int64_t k = 0; k < plan.memory; ++k, row += step, response += plan.padded) {
-        V x[H];
-        for (int h = 0; h < H; ++h) x[h] = load_row<native_width>(row + h * native_width);
+    std::int64_t k = 0;
+    for (; k + 2 <= plan.memory; k += 2, row += 2 * step, response += 2 * plan.padded) {
+        ask_for<1>(soon, k / 2, bytes);
+        V x[H], next[H];
 #pragma GCC unroll 8
-        for (int i = 0; i < N; ++i)
-#pragma GCC unroll 4
-            for (int h = 0; h < H; ++h) sum[i][h] = fused<V>(all<V>(response[i]), x[h], sum[i][h]);
+        for (int h = 0; h < H; ++h) {
+            x[h] = load_row<native_width>(row + h * native_width);
+            next[h] = load_row<native_width>(row + step + h * native_width);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < N; ++i) {
+            const V a = all<V>(response[i]), b = all<V>(response[plan.padded + i]);
+#pragma GCC unroll 8
+            for (int h = 0; h < H; ++h) {
+                even[i][h] = fused<V>(a, x[h], even[i][h]);
+                odd[i][h] = fused<V>(b, next[h], odd[i][h]);
+            }
+        }
     }
+    if (k < plan.memory)
+        for (int i = 0; i < N; ++i)
+            for (int h = 0; h < H; ++h)
+                even[i][h] = fused<V>(all<V>(response[i]), load_row<native_width>(row + h * native_width), even[i][h]);
+#pragma GCC unroll 8
     for (int i = 0; i < N; ++i)
-        for (int h = 0; h < H; ++h) store_row<native_width>(ends + (first + i) * lanes_of_row + h * native_width, sum[i][h]);
+#pragma GCC unroll 8
+        for (int h = 0; h < H; ++h) store_row<native_width>(ends + (first + i) * lanes_of_row + h * native_width, even[i][h] + odd[i][h]);
 }
 
 // What the samples of each block leave in its end state: ends, (2 sections, 8).
-static void project_blocks(const SosPlan& plan, const double* rows, bool backward, double* ends) {
-    constexpr int at_once = native_width < 4 ? 2 : native_width;  // enough sums side by side to hide the latency of one
+static void project_blocks(const SosPlan& plan, const double* rows, bool backward, double* ends, const char* soon, std::int64_t bytes) {
+    constexpr int at_once = native_width == 8 ? 8 : native_width == 4 ? 3 : 1;  // as many as the registers hold
     const std::int64_t states = 2 * plan.sections, step = backward ? -lanes_of_row : lanes_of_row;
     const double* row = rows + (backward ? plan.memory - 1 : sos_block - plan.memory) * lanes_of_row;
     std::int64_t i = 0;
-    for (; i + at_once <= states; i += at_once) project<at_once>(plan, row, step, i, ends);
-    for (; i < states; i += 2) project<2>(plan, row, step, i, ends);
+    for (; i + at_once <= states; i += at_once) project<at_once>(plan, row, step, i, ends, soon, i == 0 ? bytes : 0);
+    for (; i + 2 <= states; i += 2) project<2>(plan, row, step, i, ends, soon, i == 0 ? bytes : 0);
+    for (; i < states; ++i) project<1>(plan, row, step, i, ends, soon, i == 0 ? bytes : 0);
 }
 
 // next = power * state + left, in chunks of eight states; `left` lies `lanes_of_row` apart.
@@ -80,6 +100,8 @@ struct Cell {
     double* states;  // (9, padded)
     std::int64_t count;
     bool in_rows;
+    const char* soon;    // what will be written when it is done
+    std::int64_t soon_bytes;
 };
 
 static std::int64_t cell_doubles(const SosPlan& plan) { return 2 * sos_cell + 16 * plan.padded + 9 * plan.padded; }
@@ -93,6 +115,8 @@ static Cell cell_at(const SosPlan& plan, double* memory) {
     cell.states = cell.ends + 8 * plan.padded;
     cell.count = 0;
     cell.in_rows = false;
+    cell.soon = nullptr;
+    cell.soon_bytes = 0;
     return cell;
 }
 
@@ -101,7 +125,7 @@ static bool find_states(const SosPlan& plan, const Cell& cell, bool backward, co
     const std::int64_t states = 2 * plan.sections;
     for (std::int64_t i = 0; i < states; ++i) cell.states[i] = state[i];
     if (!all_finite(state, states)) return false;
-    project_blocks(plan, cell.rows, backward, cell.ends);
+    project_blocks(plan, cell.rows, backward, cell.ends, cell.soon, cell.soon_bytes);
     for (int b = 0; b < lanes_of_row; ++b)
         carry(plan, cell.states + b * plan.padded, cell.ends + (backward ? lanes_of_row - 1 - b : b),
               cell.states + (b + 1) * plan.padded);
@@ -114,7 +138,7 @@ static bool find_states(const SosPlan& plan, const Cell& cell, bool backward, co
 // sample: there a NaN reaches what it reaches in sosfilt. `silent`: only the state is wanted.
 static void filter_cell(const SosPlan& plan, Cell& cell, bool backward, bool silent, double* state) {
     const std::int64_t states = 2 * plan.sections;
-    if (!cell.in_rows && cell.count == sos_cell) cell.in_rows = load_blocks<double>(cell.line, 0, 1, cell.rows);
+    if (!cell.in_rows && cell.count == sos_cell) cell.in_rows = load_blocks<double>(cell.line, 0, 0, 1, cell.rows);
     if (cell.in_rows && find_states(plan, cell, backward, state)) {
         for (std::int64_t i = 0; i < states; ++i) state[i] = cell.states[lanes_of_row * plan.padded + i];
         if (silent) return;

@@ -22,10 +22,16 @@ static bool survives(const SosJob& job) { return job.out.data != nullptr && job.
 
 // Few channels
 
-static void load_cell(const SosCall& c, Cell& cell, std::int64_t number, std::int64_t channel) {
+static void load_cell(const SosCall& c, Cell& cell, std::int64_t number, std::int64_t next, std::int64_t channel) {
     const std::int64_t first = number * sos_cell, place = first * c.channels + channel;
+    const std::int64_t soon = (next * c.channels + channel) * sos_cell;  // this channel's share of the lines of all
     cell.count = least(sos_cell, c.job.in.count - first);
-    cell.in_rows = cell.count == sos_cell && c.load.blocks(c.job.in.data, place, c.channels, cell.rows);
+    cell.in_rows = cell.count == sos_cell && c.load.blocks(c.job.in.data, place, soon, c.channels, cell.rows);
+    if (survives(c.job)) {
+        const auto size = static_cast<std::int64_t>(item_size(c.job.out.type));
+        cell.soon = static_cast<const char*>(c.job.out.data) + (number * c.channels + channel) * sos_cell * size;
+        cell.soon_bytes = sos_cell * size;
+    }
     if (!cell.in_rows) c.load.line(c.job.in.data, place, c.channels, cell.count, cell.line);
 }
 
@@ -48,11 +54,12 @@ static void run_few(const SosCall& c, double* workspace) {
         for (std::int64_t i = 0; i < c.states; ++i) state[ch * c.plan.padded + i] = at(c, c.job.state, i, ch);
     for (std::int64_t k = 0; k < cells; ++k) {
         const std::int64_t number = falling ? cells - 1 - k : k;
+        const std::int64_t next = k + 1 == cells ? number : falling ? number - 1 : number + 1;
         for (std::int64_t ch = 0; ch < c.channels; ++ch) {
             double* carried = state + ch * c.plan.padded;
             if (task == SosTask::survey)
                 for (std::int64_t i = 0; i < c.states; ++i) at(c, starts_of(c, number), i, ch) = carried[i];
-            load_cell(c, cell, number, ch);
+            load_cell(c, cell, number, next, ch);
             if (task == SosTask::both) {
                 for (std::int64_t i = 0; i < c.states; ++i) start[i] = at(c, starts_of(c, number), i, ch);
                 filter_cell(c.plan, cell, false, false, start);

@@ -22,6 +22,7 @@ from headrace.signals.operators import (
     Notch,
     PhaseShift,
     Scale,
+    SosFilt,
     SosFiltFilt,
 )
 from headrace.signals.recording import Recording
@@ -41,6 +42,7 @@ __all__ = [
     "Recording",
     "RunReport",
     "Scale",
+    "SosFilt",
     "SosFiltFilt",
     "Threshold",
     "butter",

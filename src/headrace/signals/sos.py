@@ -1,68 +1,157 @@
-"""Second-order sections: what a filter must be, and the states that it begins in."""
+"""Second-order sections: what is checked of them, and the kernels that all operators run them with."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace import _native
 from headrace.core.arrays import float_dtype
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
+    from headrace.core.operator import Spec
 
-__all__ = ["checked_sos", "keeps_order", "step_state"]
+__all__ = ["Sections", "checked_sos", "real_channels", "real_numbers", "real_view"]
+
+
+class Sections:
+    """Checked second-order sections and their kernels, made when they are first needed.
+
+    Parameters
+    ----------
+    sos : array-like of float, shape (s, 6)
+        As `checked_sos` takes them.
+    """
+
+    def __init__(self, sos: Any) -> None:
+        self.sos = checked_sos(sos)
+        self._kernels: dict[bool, _native.SosKernel] = {}
+
+    def __len__(self) -> int:
+        return len(self.sos)
+
+    def kernel(self, dtype: DType) -> _native.SosKernel:
+        """Give the kernel for samples of a dtype: SciPy's order of operations where float64 comes out, else lanes."""
+        exact = float_dtype(dtype) in (np.float64, np.complex128)
+        kernel = self._kernels.get(exact)
+        if kernel is None:
+            kernel = self._kernels.setdefault(exact, _native.SosKernel(self.sos, exact))
+        return kernel
+
+    def rest(self, spec: Spec) -> Array:
+        """Give the state of a filter that has seen nothing but zeros, (s, 2, real channels) float64."""
+        return np.zeros((len(self), 2, real_channels(spec)))
+
+    def settled(self) -> Array:
+        """Give the state in which a constant input of 1 has had its full effect, (s, 2) float64.
+
+        The operations, and their order, are those of ``scipy.signal.sosfilt_zi``.
+        """
+        states = np.empty((len(self), 2))
+        scale = 1.0
+        for number, row in enumerate(self.sos):
+            b, a = row[:3], row[3:]
+            system = np.array([[1.0 + a[1], -1.0], [a[2], 1.0]])
+            states[number] = scale * np.linalg.solve(system, b[1:] - a[1:] * b[0])
+            scale *= np.sum(b) / np.sum(a)
+        return states
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_kernels": {}}
+
+    def __str__(self) -> str:
+        import xxhash
+
+        many = "" if len(self) == 1 else "s"
+        return f"{len(self)} section{many} #{xxhash.xxh3_64_hexdigest(self.sos.tobytes())[:6]}"
 
 
 def checked_sos(sos: Any) -> Array:
-    """Check second-order sections, and give them as float64, shape (sections, 6), read-only.
+    """Take second-order sections of a stable filter, as float64 of shape (s, 6), read-only.
+
+    Parameters
+    ----------
+    sos : array-like of float, shape (s, 6)
+        Rows b0, b1, b2, 1, a1, a2, as SciPy's filter designs give them with ``output="sos"``.
 
     Raises
     ------
     SchemaError
-        If they are no finite rows of b0, b1, b2, 1, a1, a2, or a section is not stable.
+        If they are not such rows of finite real numbers, a coefficient a0 is not 1, or a section is unstable: one of
+        its poles lies on the unit circle or outside. Names the section, counted from 0.
+
+    Examples
+    --------
+    >>> checked_sos([[1, 0, 0, 1, -0.5, 0]]).shape
+    (1, 6)
     """
     try:
-        rows = np.array(sos, dtype=np.float64, order="C")
+        found = np.asarray(sos)
+        values = found.astype(np.float64, casting="same_kind", order="C")
     except (TypeError, ValueError) as error:
-        raise SchemaError(f"sos is rows of six numbers: got {type(sos).__name__}") from error
-    if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != 6:
         raise SchemaError(
-            f"sos is rows of b0, b1, b2, a0, a1, a2, shape (sections, 6): got shape {rows.shape}; "
-            'design it with output="sos"'
+            f"sos is an array of real numbers, shape (sections, 6): got {_described(sos)}; design it with "
+            "output='sos', for example scipy.signal.butter(4, [300, 6000], 'bandpass', fs=fs, output='sos')"
+        ) from error
+    if values.ndim != 2 or values.shape[1] != 6 or len(values) == 0:
+        raise SchemaError(
+            f"sos has shape (sections, 6), with at least one section: got shape {values.shape}; design it with "
+            "output='sos', or convert it with scipy.signal.tf2sos or zpk2sos"
         )
-    if not np.isfinite(rows).all():
-        raise SchemaError(f"sos is finite: section {int(np.argmin(np.isfinite(rows).all(axis=1)))} is not")
-    if not (rows[:, 3] == 1).all():
-        bad = int(np.argmax(rows[:, 3] != 1))
-        raise SchemaError(f"a0 = sos[:, 3] is 1: that of section {bad} is {rows[bad, 3]:g}; divide the section by it")
-    for number, (a1, a2) in enumerate(rows[:, 4:]):
-        radius = float(np.abs(np.roots([1.0, a1, a2])).max(initial=0.0))
-        if not (abs(a2) < 1 and abs(a1) < 1 + a2):  # the triangle of stable second-order sections
-            raise SchemaError(
-                f"section {number} of sos is unstable: it has a pole at radius {radius:.6g}, and 1 is too much; "
-                "design the filter with fewer sections or a wider band"
-            )
-    rows.flags.writeable = False
-    return rows
+    for number, section in enumerate(values):
+        _check_section(number, section)
+    values.flags.writeable = False
+    return values
 
 
-def keeps_order(dtype: DType) -> bool:
-    """Say whether samples of this dtype are filtered in SciPy's order of operations: those that give float64."""
-    return float_dtype(dtype).itemsize == (16 if dtype.kind == "c" else 8)
+def real_channels(spec: Spec) -> int:
+    """Count the real channels of a stream: a complex one is two of them."""
+    return spec.n_channels * (2 if spec.dtype.kind == "c" else 1)
 
 
-def step_state(sos: Array) -> Array:
-    """Give the state of each section in which a constant input of 1 has had its full effect, shape (sections, 2).
+def real_view(array: Array) -> Array:
+    """View C-contiguous complex samples as real numbers, (n, real channels); real ones stay what they are."""
+    if array.dtype.kind != "c":
+        return array
+    real = np.dtype(np.float32 if array.dtype.itemsize == 8 else np.float64)
+    return array.view(real).reshape(len(array), 2 * math.prod(array.shape[1:]))
 
-    The operations, and their order, are those of ``scipy.signal.sosfilt_zi``.
-    """
-    states = np.empty((len(sos), 2))
-    scale = 1.0
-    for number, row in enumerate(sos):
-        b, a = row[:3], row[3:]
-        system = np.array([[1.0 + a[1], -1.0], [a[2], 1.0]])
-        states[number] = scale * np.linalg.solve(system, b[1:] - a[1:] * b[0])
-        scale *= np.sum(b) / np.sum(a)
-    return states
+
+def real_numbers(array: Array) -> Array:
+    """Give samples of any dtype and layout as a C-contiguous array of real numbers that a kernel reads."""
+    if array.dtype == np.float16:
+        return array.astype(np.float32, order="C")
+    array = np.ascontiguousarray(array)
+    return real_view(array.view(np.uint8) if array.dtype.kind == "b" else array)
+
+
+def _check_section(number: int, section: Array) -> None:
+    if not np.isfinite(section).all():
+        raise SchemaError(f"sos is finite: section {number} is {section.tolist()}")
+    if section[3] != 1:
+        raise SchemaError(
+            f"a0, the fourth coefficient, is 1 in every section: in section {number} it is {section[3]:g}; divide the "
+            "section by it"
+        )
+    a1, a2 = float(section[4]), float(section[5])
+    # Both poles lie inside the unit circle exactly where |a2| < 1 and |a1| < 1 + a2. Close to it these sums are exact.
+    if not (abs(a2) < 1 and (1 - abs(a1)) + a2 > 0):
+        raise SchemaError(
+            f"section {number} is unstable: it has a pole of radius {_pole_radius(a1, a2):.9g}, and poles of a stable "
+            f"filter lie inside the unit circle (a1 = {a1!r}, a2 = {a2!r}); design it with a wider band or a lower "
+            "order, and with output='sos' from the start, because a filter that went through b, a has lost its digits"
+        )
+
+
+def _pole_radius(a1: float, a2: float) -> float:
+    """Give the larger magnitude of the roots of z**2 + a1 * z + a2."""
+    inside = a1 * a1 / 4 - a2
+    return math.sqrt(a2) if inside < 0 else abs(a1) / 2 + math.sqrt(inside)
+
+
+def _described(given: Any) -> str:
+    return f"an array of {given.dtype}" if isinstance(given, np.ndarray) else f"{type(given).__name__} {given!r:.60}"

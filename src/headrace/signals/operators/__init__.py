@@ -8,6 +8,18 @@ from headrace.signals.operators.notch import Notch
 from headrace.signals.operators.phase_shift import PhaseShift
 from headrace.signals.operators.reference import CommonReference
 from headrace.signals.operators.scale import Scale
+from headrace.signals.operators.sos import SosFilt
 from headrace.signals.operators.sosfiltfilt import SosFiltFilt
 
-__all__ = ["BlockMedian", "CommonReference", "Detrend", "Fir", "Map", "Notch", "PhaseShift", "Scale", "SosFiltFilt"]
+__all__ = [
+    "BlockMedian",
+    "CommonReference",
+    "Detrend",
+    "Fir",
+    "Map",
+    "Notch",
+    "PhaseShift",
+    "Scale",
+    "SosFilt",
+    "SosFiltFilt",
+]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace import _native
 from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
-from headrace.signals.sos import checked_sos, keeps_order, step_state
+from headrace.signals.sos import Sections, real_channels, real_numbers, real_view
 
 if TYPE_CHECKING:
-    from headrace.core.arrays import Array, DType
+    from headrace import _native
+    from headrace.core.arrays import Array
     from headrace.core.chunk import Chunk
 
 __all__ = ["SosFiltFilt"]
@@ -25,11 +25,10 @@ _CELL_VALUES = 524_288  # samples times channels that one call is about, where t
 
 @dataclass(frozen=True, slots=True)
 class _Detail:
-    """What a plan decides: the kernel, and the dtype that samples are loaded in (``None``: as they are)."""
+    """What a plan decides: the kernel, and how many of its cells make one of the plan's."""
 
     kernel: _native.SosKernel
-    loaded: DType | None
-    cells: int  # of the kernel, in a cell of the plan
+    cells: int
 
 
 class SosFiltFilt:
@@ -71,9 +70,13 @@ class SosFiltFilt:
     """
 
     def __init__(self, sos: Any) -> None:
-        self.sos = checked_sos(sos)
+        self._sections = Sections(sos)
         self._wide = False
-        self._kernels: dict[bool, _native.SosKernel] = {}
+
+    @property
+    def sos(self) -> Array:
+        """The sections, (s, 6) float64, read-only."""
+        return self._sections.sos
 
     @property
     def padlen(self) -> int:
@@ -88,21 +91,21 @@ class SosFiltFilt:
                 f"sosfiltfilt prolongs both ends by {self.padlen} samples, which takes a longer signal: got {inp.n}; "
                 "filter it with SosFilt, or drop the segment"
             )
-        kernel = self._kernel(inp.dtype)
+        kernel = self._sections.kernel(inp.dtype)
         narrow = float_dtype(inp.dtype)
         out = replace(inp, dtype=widest(narrow) if self._wide else narrow)
-        width = inp.n_channels * (2 if inp.dtype.kind == "c" else 1)
+        width = real_channels(inp)
         cells = max(1, _CELL_VALUES // (kernel.cell * width))
         grid = kernel.cell * cells
-        loaded = np.dtype(np.float32) if inp.dtype == np.float16 else None
+        half = 4 * width if inp.dtype == np.float16 else 0
         # Groups of channels are copied, so that their rows are whole.
-        copies = grid * (inp.sample_bytes + out.sample_bytes + (4 * width if loaded else 0))
+        copies = grid * (inp.sample_bytes + out.sample_bytes + half)
         return Plan(
             inp,
             out,
             grid=grid,
             workspace=kernel.workspace_bytes(width) + copies + 3 * self._row_bytes(width) * cells,
-            detail=_Detail(kernel, loaded, cells),
+            detail=_Detail(kernel, cells),
         )
 
     def widened(self) -> SosFiltFilt:
@@ -117,12 +120,12 @@ class SosFiltFilt:
 
     def table_bytes(self, plan: Plan) -> tuple[int, int]:
         """See `headrace.core.operator.TwoWay.table_bytes`."""
-        row = self._row_bytes(plan.inp.n_channels * (2 if plan.inp.dtype.kind == "c" else 1))
+        row = self._row_bytes(real_channels(plan.inp))
         return plan.detail.cells * row, row
 
     def enter(self, plan: Plan, head: Chunk) -> Array:
         """See `headrace.core.operator.TwoWay.enter`."""
-        x = _real(head.array.astype(widest(float_dtype(plan.inp.dtype))))
+        x = real_view(head.array.astype(widest(float_dtype(plan.inp.dtype))))
         prolonged = 2 * x[0] - x[self.padlen : 0 : -1]
         state = self._settled(prolonged[0] if len(prolonged) else x[0])
         plan.detail.kernel.forward(np.ascontiguousarray(prolonged), state, None)
@@ -131,7 +134,7 @@ class SosFiltFilt:
     def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:
         """See `headrace.core.operator.TwoWay.forward`."""
         detail: _Detail = plan.detail
-        x = self._loaded(detail, window.array)
+        x = real_numbers(window.array)
         state = _floats(state).copy()
         trace = np.zeros((detail.cells, *state.shape))
         detail.kernel.survey(x, state, trace[: -(-len(x) // detail.kernel.cell)])
@@ -140,7 +143,7 @@ class SosFiltFilt:
     def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:
         """See `headrace.core.operator.TwoWay.turn`."""
         kernel = plan.detail.kernel
-        x = _real(tail.array.astype(widest(float_dtype(plan.inp.dtype))))
+        x = real_view(tail.array.astype(widest(float_dtype(plan.inp.dtype))))
         prolonged = np.ascontiguousarray(2 * x[-1] - x[-2 : -(self.padlen + 2) : -1])
         forwards = np.empty_like(prolonged)
         kernel.forward(prolonged, _floats(state).copy(), forwards)
@@ -151,55 +154,25 @@ class SosFiltFilt:
     def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
         """See `headrace.core.operator.TwoWay.backward`."""
         detail: _Detail = plan.detail
-        x = self._loaded(detail, window.array)
+        x = real_numbers(window.array)
         state = _floats(state).copy()
         starts = np.ascontiguousarray(_floats(trace)[: -(-len(x) // detail.kernel.cell)])
         result = out.array if out.array.flags.c_contiguous else np.empty(out.array.shape, out.array.dtype)
-        detail.kernel.both(x, starts, state, _real(result))
+        detail.kernel.both(x, starts, state, real_view(result))
         if result is not out.array:
             out.array[...] = result
         return _as(plan, state)
 
-    def _kernel(self, dtype: DType) -> _native.SosKernel:
-        exact = keeps_order(dtype)
-        kernel = self._kernels.get(exact)
-        if kernel is None:
-            kernel = self._kernels.setdefault(exact, _native.SosKernel(self.sos, exact))
-        return kernel
-
     def _settled(self, value: Array) -> Array:
         """Give the state in which a constant input has had its full effect, (sections, 2, channels)."""
-        return step_state(self.sos)[:, :, np.newaxis] * np.atleast_1d(value)
+        settled: Array = self._sections.settled()[:, :, np.newaxis] * np.atleast_1d(value)
+        return settled
 
     def _row_bytes(self, width: int) -> int:
         return 16 * len(self.sos) * width
 
-    @staticmethod
-    def _loaded(detail: _Detail, array: Array) -> Array:
-        """Give samples as the kernel takes them: whole rows, real, of a dtype that it knows."""
-        if detail.loaded is not None:
-            array = array.astype(detail.loaded)
-        array = np.ascontiguousarray(array)
-        return array.view(np.uint8) if array.dtype.kind == "b" else _real(array)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_kernels": {}}
-
-    def __copy__(self) -> SosFiltFilt:
-        twin = object.__new__(SosFiltFilt)
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def __repr__(self) -> str:
-        return f"SosFiltFilt({len(self.sos)} sections)"
-
-
-def _real(array: Array) -> Array:
-    """See complex samples as twice as many real channels."""
-    if array.dtype.kind != "c":
-        return array
-    parts = np.ascontiguousarray(array).view(array.real.dtype)
-    return parts.reshape(len(array), -1)
+        return f"SosFiltFilt({self._sections})"
 
 
 def _floats(state: Array) -> Array:
