@@ -11,7 +11,7 @@ from headrace.core.arrays import float_dtype, widest
 from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
-from headrace.signals.channel_rows import channels_at_once, channel_rows
+from headrace.signals.channel_rows import channel_rows, channels_at_once
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array

@@ -12,7 +12,7 @@ from headrace.core.arrays import float_dtype, widest
 from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
-from headrace.signals.channel_rows import channels_at_once, channel_rows
+from headrace.signals.channel_rows import channel_rows, channels_at_once
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -54,7 +54,7 @@ class Detrend:
     array([-1.,  0.,  1.,  0.,  0.,  0.])
     """
 
-    def __init__(self, type: Trend = "linear", *, block: int) -> None:  # noqa: A002 - the name that SciPy gives it
+    def __init__(self, type: Trend = "linear", *, block: int) -> None:
         if type not in get_args(Trend):
             raise SchemaError(f"type= is 'linear' or 'constant': got {type!r}")
         self.type: Trend = type
@@ -75,9 +75,9 @@ class Detrend:
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
-        for block in out.span.split(self.block):
+        for block in out.span.split(plan.grid):
             place = block.within(out.span)
-            for rows, target in channel_rows(window.narrow(block).array, out.array[place], np.float64, self.block):
+            for rows, target in channel_rows(window.narrow(block).array, out.array[place], np.float64, plan.grid):
                 self._flatten(rows)
                 np.copyto(target, rows, casting="same_kind")
 

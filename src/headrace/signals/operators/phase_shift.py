@@ -72,7 +72,9 @@ class PhaseShift:
         if self.taps % 2:
             raise SchemaError(f"taps= is even, as many on either side of the place between two samples: got {taps}")
         if np.abs(self.shifts).max() > _FARTHEST:
-            raise SchemaError(f"shifts= are at most {_FARTHEST:,} samples: got {self.shifts[np.abs(self.shifts).argmax()]:g}")
+            raise SchemaError(
+                f"shifts= are at most {_FARTHEST:,} samples: got {self.shifts[np.abs(self.shifts).argmax()]:g}"
+            )
         self.shifts.flags.writeable = False
         self._wide = False
 
@@ -101,7 +103,9 @@ class PhaseShift:
             raise SchemaError(f"PhaseShift takes real samples: got {inp.dtype}")
         channels = inp.n_channels
         if len(self.shifts) not in (1, channels):
-            raise SchemaError(f"shifts= has {len(self.shifts)} numbers for {channels} channel(s): give one, or one for each")
+            raise SchemaError(
+                f"shifts= has {len(self.shifts)} numbers for {channels} channel(s): give one, or one for each"
+            )
         responses, lags = self.impulse_response()
         if len(lags) != channels:
             responses, lags = np.repeat(responses, channels, axis=0), np.repeat(lags, channels)
