@@ -212,7 +212,7 @@ def test_an_operator_that_is_broken_is_found(mutant: str, monkeypatch: pytest.Mo
     name, patch = MUTANTS[mutant]
     patch(monkeypatch)
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(max_examples=100, derandomize=True, database=None, phases=[Phase.generate])
     @given(SIGNALS, st.data())
     def prop(x: np.ndarray, data: st.DataObject) -> None:
         check_answer(x, name, data)
