@@ -40,6 +40,7 @@ template <int W, int R>
 HEADRACE_INLINE void convolve_rows(const double* x, const double* h, std::int64_t taps, double* y) {
     using V = typename Lanes<W>::V;
     V sums[R] = {};
+#pragma GCC unroll 1  // GCC else joins several k, and the sums no longer fit the registers
     for (std::int64_t k = 0; k < taps; ++k) {
         const V tap = load_row<W>(h + k * W);
         const double* from = x + (taps - 1 - k) * W;

@@ -75,9 +75,9 @@ class Detrend:
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
-        for block in out.span.split(self.block):
+        for block in out.span.split(plan.grid):
             place = block.within(out.span)
-            for rows, target in channel_rows(window.narrow(block).array, out.array[place], np.float64, self.block):
+            for rows, target in channel_rows(window.narrow(block).array, out.array[place], np.float64, plan.grid):
                 self._flatten(rows)
                 np.copyto(target, rows, casting="same_kind")
 

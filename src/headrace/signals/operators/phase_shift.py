@@ -107,9 +107,9 @@ class PhaseShift:
                 f"shifts= has {len(self.shifts)} numbers for {channels} channel(s): give one, or one for each"
             )
         responses, lags = self.impulse_response()
+        halo = Halo(max(0, int(lags.max()) + self.taps - 1), max(0, -int(lags.min())))
         if len(lags) != channels:
             responses, lags = np.repeat(responses, channels, axis=0), np.repeat(lags, channels)
-        halo = Halo(max(0, int(lags.max(initial=0)) + self.taps - 1), max(0, -int(lags.min(initial=0))))
         copied = 4 * (_BATCH + halo.left + halo.right) * channels if inp.dtype == np.float16 else 0
         narrow = float_dtype(inp.dtype)
         return Plan(
