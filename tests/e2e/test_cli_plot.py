@@ -40,7 +40,20 @@ def test_it_draws_a_picture_with_its_events(place: Path) -> None:
 
 
 def test_it_reports_in_json_and_draws_a_part_of_a_raw_file(place: Path) -> None:
-    words = ("--dtype", "int16", "--n-channels", 4, "--channels", "0,3", "--start", 500, "--stop", 2000, "--memory", "1MB")
+    words = (
+        "--dtype",
+        "int16",
+        "--n-channels",
+        4,
+        "--channels",
+        "0,3",
+        "--start",
+        500,
+        "--stop",
+        2000,
+        "--memory",
+        "2MB",
+    )
     done = headrace("rec.bin", "out.svg", *words, "--events", "events.npy", "--json", "--threads", 1, cwd=place)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)

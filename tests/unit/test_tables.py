@@ -53,7 +53,7 @@ def test_csv_of_one_column_has_no_empty_lines(tmp_path: Path) -> None:
     rows = np.array([(np.nan,), (1.5,)], [("x", "f8")])
     path = written(tmp_path / "x.csv", rows)
     assert path.read_text() == 'x\n""\n1.5\n'
-    np.testing.assert_array_equal(read_table(path, rows.dtype), rows)
+    np.testing.assert_array_equal(read_table(path, rows.dtype)["x"], rows["x"])
 
 
 def test_npy_is_what_numpy_loads(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_npy_is_what_numpy_loads(tmp_path: Path) -> None:
     assert np.load(written(tmp_path / "y.npy", padded))["b"].tolist() == [7.5] * 3
 
 
-@pytest.mark.parametrize("n_fields", [1, 40, 900])
+@pytest.mark.parametrize("n_fields", [1, 40, 300])
 @pytest.mark.parametrize("name", ["field", "größe", "日本"])
 def test_a_npy_header_is_as_long_for_any_number_of_rows(tmp_path: Path, n_fields: int, name: str) -> None:
     dtype = np.dtype([(f"{name}{number}", "f8") for number in range(n_fields)])
@@ -80,8 +80,8 @@ def test_a_npy_header_is_as_long_for_any_number_of_rows(tmp_path: Path, n_fields
 
 def test_a_npy_header_that_would_be_too_long_is_refused(tmp_path: Path) -> None:
     sink = table_sink(tmp_path / "x.npy")
-    with pytest.raises(SchemaError, match="5000 fields"):
-        sink.open(np.dtype([(f"field{number}", "f8") for number in range(5000)]))
+    with pytest.raises(SchemaError, match="1000 fields"):
+        sink.open(np.dtype([(f"field{number}", "f8") for number in range(1000)]))
     assert list(tmp_path.iterdir()) == []
 
 
