@@ -60,11 +60,14 @@ def test_a_disk_that_fills_up_at_any_write_leaves_the_output_absent_or_the_old_o
             path.write_bytes(b"an older table")
         state["left"] = allowed
         sink = sink_for(tmp_path, suffix, force=force)
+        caught: OutputError | None = None
         try:
             write(sink)
         except OutputError as error:
+            caught = error
+        if caught is not None:
             failures += 1
-            assert (error.errno, error.path) == (errno.ENOSPC, str(path))
+            assert (caught.errno, caught.path) == (errno.ENOSPC, str(path))
             sink.abort()
             sink.abort()
             assert [item.name for item in tmp_path.iterdir()] == ([path.name] if force else [])
@@ -133,5 +136,5 @@ def test_streams_leave_no_memory_behind(how: str, count: Callable[[int, int], in
             reader = pa.RecordBatchReader.from_stream(arrow_stream(rows.dtype, [rows, rows]))
             reader.read_next_batch() if how.startswith("leave") else reader.read_all()
 
-    # A round handles 160 kB to 1 MB. Allocators settle for a while: a loss in every round counts, a few megabytes do not.
+    # A round handles 160 kB to 1 MB. Allocators settle for a while: a loss in every round counts, a few MB do not.
     assert grown(work, count(100, 3000)) < 8_000_000

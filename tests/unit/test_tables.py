@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,9 @@ from headrace.core.npy import table_header
 from headrace.core.table_reader import read_table, table_batches, table_names
 from headrace.core.table_sinks import CsvTableSink, NpyTableSink, table_sink, table_suffixes
 from headrace.errors import FormatError, MissingExtra, OutputExists, SchemaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVENTS = [("start", "i8"), ("end", "i8"), ("channel", "i4"), ("amplitude", "f4"), ("time_s", "f8")]
 ROWS = np.array([(0, 5, 1, -0.1, 0.0), (2**62, 2**62 + 1, 0, np.nan, 1 / 3)], EVENTS)
@@ -238,5 +240,5 @@ def test_nulls_are_nan_in_floats_and_refused_elsewhere(tmp_path: Path) -> None:
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pa.table({"x": [1.0, None], "n": [1, None], "d": [{"a": 1}, None]}), tmp_path / "x.parquet")
     np.testing.assert_array_equal(read_table(tmp_path / "x.parquet", [("x", "f8")])["x"], [1, np.nan])
-    with pytest.raises(FormatError, match="'n' .* has nulls"):
+    with pytest.raises(FormatError, match=r"'n' .* has nulls"):
         read_table(tmp_path / "x.parquet", [("n", "i8")])
