@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from headrace.errors import RingStarved, SchemaError
 from headrace.signals import Map, Scale, from_array, from_iter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FIELDS = [
     ("a", "i8"), ("b", "f4"), ("text", "U5"), ("yes", "?"), ("raw", "S3"), ("big", ">u2"), ("grid", "f8", (2, 3)),
@@ -229,6 +230,36 @@ def test_an_error_ends_the_stream_and_comes_with_its_type_and_message(
     for _ in range(2):  # and not an end, which would pass a torn table off as a whole one
         with pytest.raises(kind, match=words):
             reader.read_next_batch()
+
+
+def test_ctrl_c_is_not_swallowed_by_the_consumers_error() -> None:
+    def rows() -> Iterator[np.ndarray]:
+        yield some_rows()
+        raise KeyboardInterrupt
+
+    reader = reader_of(arrow_stream(FIELDS, rows()))
+    reader.read_next_batch()
+
+    def as_a_program_would() -> None:
+        with contextlib.suppress(OSError):
+            reader.read_next_batch()
+        for _ in range(1000):
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        as_a_program_would()
+
+
+def test_what_is_held_at_the_end_of_the_interpreter_does_no_harm(run_victim: Callable[..., Any]) -> None:
+    pytest.importorskip("pyarrow")
+    code = """
+import builtins, numpy as np, pyarrow as pa
+from headrace.signals import Scale, from_array
+flow = from_array(np.zeros((100_000, 2), "f4")).pipe(Scale(2))
+reader = pa.RecordBatchReader.from_stream(flow.to_arrow(chunk=1000, threads=2))
+builtins.kept = reader, reader.read_next_batch(), flow.to_arrow().__arrow_c_stream__()
+"""
+    assert run_victim(code).stderr == ""
 
 
 def test_an_error_in_a_flow_says_in_which_stage() -> None:
