@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from headrace import _native
+from headrace.core import arrow
 from headrace.core.arrow import arrow_stream
 from headrace.core.budget import Budget
 from headrace.errors import RingStarved, SchemaError
@@ -204,6 +206,30 @@ def test_streams_and_batches_may_be_let_go_in_any_thread() -> None:
     thread.start()
     thread.join()
     assert log == ["made", "closed"]
+
+
+def test_threads_that_ask_at_once_get_each_batch_once() -> None:
+    waiting = threading.Barrier(4)
+
+    def rows() -> Iterator[int]:
+        for number in range(200):
+            os.sched_yield()  # an invitation to another thread, into a generator that is running
+            yield number
+
+    pull = arrow._Pull(rows, lambda number: (number, (), ()))
+    found: list[int] = []
+
+    def ask() -> None:
+        waiting.wait()
+        while (column := pull.take()) is not None:
+            found.append(column[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == list(range(200))
 
 
 # Errors
