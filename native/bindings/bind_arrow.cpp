@@ -112,6 +112,7 @@ private:
         } catch (nb::python_error&) {
             text += " (whose message cannot be made)";
         }
+        if (error.matches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();  // so that the consumer's error does not swallow Ctrl-C
         return {code_of(error), text, error.matches(PyExc_BufferError)};
     }
 

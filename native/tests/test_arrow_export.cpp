@@ -79,6 +79,7 @@ struct Script final : Batches {
             owner = rows;
             return true;
         }
+        if (code == 0 && batches < -1) throw Failure(EIO, "asked after its end", false);
         if (code != 0 && batches == -1) throw Failure(code, "the tape is torn", retriable);
         return false;
     }

@@ -27,11 +27,13 @@ def sparse(path: Path, nbytes: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("how", ["copy", "iterate", "filter"])
+@pytest.mark.parametrize("how", ["copy", "iterate", "filter", "envelope", "arrow"])
 def test_memory_is_the_same_for_ten_times_the_input(
     tmp_path: Path, run_victim: Callable[..., Any], count: Callable[[int, int], int], how: str
 ) -> None:
-    small = count({"copy": 200, "iterate": 80, "filter": 40}[how], 2000) * 1_000_000
+    if how == "arrow":
+        pytest.importorskip("pyarrow")
+    small = count({"copy": 200, "iterate": 80, "filter": 40, "envelope": 30, "arrow": 20}[how], 2000) * 1_000_000
     peaks = []
     for size in (small, 10 * small):
         done = run_victim(VICTIMS / "constant_memory.py", sparse(tmp_path / "x", size), how, timeout=300)

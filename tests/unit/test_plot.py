@@ -128,3 +128,60 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.M
     with pytest.raises(MissingExtra, match=r"pip install 'headrace\[plot\]'") as caught:
         signals.from_array(np.zeros(9)).plot()
     assert caught.value.extra == "plot"
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 2, 16, 300])
+def test_long_stretches_are_reduced_in_groups_with_the_same_result(channels: int, dtype: str) -> None:
+    x = (RNG.standard_normal((40_001 // channels + 9000, channels)) * 1000).astype(dtype)
+    if dtype != "int16":
+        x[RNG.random(x.shape) < 0.3] = np.nan
+    found = envelope(signals.from_array(x), 2, memory="64MB", threads=2)
+    low, high = straight(x, 2)
+    np.testing.assert_array_equal(found.low, low)
+    np.testing.assert_array_equal(found.high, high)
+
+
+def shades(ax: object) -> np.ndarray:
+    """Give how deep each column of each channel is shaded."""
+    (image,) = ax.get_images()  # type: ignore[attr-defined]
+    return np.asarray(image.get_array())[..., 3]
+
+
+def test_events_are_shaded_on_their_channels_where_they_are() -> None:
+    events = np.array([(250, 500, 1), (5000, 5001, 2)], [("start", "i8"), ("end", "i8"), ("channel", "i8")])
+    ax = signals.from_array(np.zeros((1000, 3)), fs=100).plot(events=events, channels=[0, 1])
+    found = shades(ax)
+    assert found.shape == (2, 600)
+    assert np.flatnonzero(found[1]).tolist() == list(range(150, 300))
+    assert not found[0].any()
+    (image,) = ax.get_images()
+    assert image.get_extent()[:2] == [-0.005, 9.995]
+
+
+def test_events_count_samples_of_the_recording_also_in_a_picture_of_a_part() -> None:
+    events = [np.array([(105, 106)], [("start", "i8"), ("end", "i8")])]
+    ax = signals.from_array(np.zeros(200)).plot(events=iter(events), start=100, stop=110)
+    assert np.flatnonzero(shades(ax)[0]).tolist() == [5]
+
+
+def test_crowded_events_are_the_deeper_the_more_there_are() -> None:
+    start = np.concatenate([np.full(50, 10), np.arange(0, 1000, 2)])
+    events = np.zeros(len(start), [("start", "i8"), ("end", "i8")])
+    events["start"], events["end"] = start, start + 1
+    found = shades(signals.from_array(np.zeros(1000)).plot(events=events))[0]
+    assert found.max() == found[6]
+    assert found[found > 0].min() < found.max() / 2
+
+
+@pytest.mark.parametrize(("seconds", "unit", "last"), [(599, "s", 598.9), (601, "min", 10), (11_000, "h", 3.05)])
+def test_long_recordings_are_told_in_minutes_and_hours(seconds: int, unit: str, last: float) -> None:
+    ax = signals.from_array(np.zeros(seconds * 2), fs=2).plot(width=100_000)
+    assert ax.get_xlabel() == f"time ({unit})"
+    assert abs(ax.get_xlim()[1] - last) < last / 50
+
+
+def test_of_many_channels_some_are_named() -> None:
+    ax = signals.from_array(np.zeros((5, 384))).plot()
+    assert [label.get_text() for label in ax.get_yticklabels()][:3] == ["0", "8", "16"]
+    assert len(ax.get_yticks()) == 48

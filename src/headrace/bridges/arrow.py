@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headrace.core.arrays import Array, DType
+    from headrace.core.publish import PartFile
 
 __all__ = ["ArrowTableReader", "ArrowTableSink", "ParquetTableReader", "ParquetTableSink"]
 
@@ -38,9 +39,9 @@ def _pyarrow(module: str, path: str | os.PathLike[str]) -> Any:
 class _Tail(io.RawIOBase):
     """The end of a table file as pyarrow wants it: a Python file."""
 
-    def __init__(self, append: Callable[[memoryview], None]) -> None:
+    def __init__(self, part: PartFile) -> None:
         super().__init__()
-        self._append: Callable[[memoryview], None] | None = append
+        self._part: PartFile | None = part
         self._position = 0
 
     def writable(self) -> bool:
@@ -51,14 +52,14 @@ class _Tail(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        if self._append is not None:
-            self._append(view)
+        if self._part is not None:
+            self._part.write(view, self._position)
         self._position += len(view)
         return len(view)
 
     def drop(self) -> None:
         """Write nothing more: pyarrow's writers add an end to the file when they are collected."""
-        self._append = None
+        self._part = None
 
 
 class _PyarrowSink(TableFile):
@@ -80,7 +81,7 @@ class _PyarrowSink(TableFile):
         arrow_stream(dtype, ())
 
     def _begin(self, dtype: DType) -> None:
-        self._tail = _Tail(self._append)
+        self._tail = _Tail(self._part)
         self._writer = self._open_writer(self._tail, self._arrow.schema(arrow_stream(dtype, ())))
         self._group, self._filled = np.empty(_GROUP_ROWS, dtype), 0
 
@@ -98,6 +99,7 @@ class _PyarrowSink(TableFile):
         if self._group is not None and self._filled:
             self._flush(self._group)
         self._writer.close()
+        self._position = 0 if self._tail is None else self._tail.tell()
         self._let_go()
 
     def abort(self) -> None:

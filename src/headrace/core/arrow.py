@@ -31,12 +31,12 @@ class ArrowStream:
     Parameters
     ----------
     field : tuple
-        What flows: see `headrace.core.arrow_columns.Field`.
+        What flows: see `Field` of ``arrow_columns.py``.
     begin : callable
         ``begin()`` gives an iterator of batches; called when a consumer asks for the first. If it has a `close`, that
         is called when the consumer lets go of the stream.
     tell : callable
-        ``tell(batch)`` gives its columns: see `headrace.core.arrow_columns.Column`.
+        ``tell(batch)`` gives its columns: see `Column` there.
 
     Notes
     -----

@@ -26,6 +26,7 @@ HEADER_BYTES = 128
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 65536
 _MAX_LENGTH = 2**48
+_MAX_WRITTEN = 10_000  # what numpy.load accepts unless it is told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def table_header(n_rows: int, dtype: DType) -> bytes:
     """
     longest = len(_text((_MAX_LENGTH,), dtype).encode()) + 13
     nbytes = -(-longest // 64) * 64
-    if nbytes > _MAX_HEADER:
+    if nbytes > _MAX_WRITTEN:
         raise SchemaError(
             f"{len(dtype.names or ())} fields are more than a .npy header can name: write .parquet or .csv"
         )

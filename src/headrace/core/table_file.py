@@ -31,7 +31,7 @@ class TableFile(ABC):
     each writes with `_append`. Rows are handed to `_take` by at most `slice_rows`, so that memory is bounded.
     """
 
-    slice_rows = 8192
+    slice_rows = 2048  # as text, Python objects of a hundred bytes for each value
 
     def __init__(
         self, path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False

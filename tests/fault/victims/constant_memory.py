@@ -10,8 +10,11 @@ import numpy as np
 from headrace.core.report import peak_memory
 from headrace.signals import Fir
 from headrace.signals import open as open_recording
+from headrace.signals.envelope import envelope
 
 path, how = sys.argv[1:]
+if how == "arrow":
+    import pyarrow as pa
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 baseline = int(status["VmData"].split()[0]) * 1024
 limit = baseline + (64 << 20)
@@ -21,6 +24,10 @@ with open_recording(path, dtype="float32", n_channels=8) as rec:
     if how == "iterate":
         with flow.chunks(memory="24MB", threads=2) as chunks:
             n = sum(len(chunk) for chunk in chunks)
+    elif how == "envelope":
+        n = int(envelope(rec, memory="24MB", threads=2).edges[-1])
+    elif how == "arrow":  # one batch at a time, let go of before the next
+        n = sum(batch.num_rows for batch in pa.RecordBatchReader.from_stream(flow.to_arrow(memory="24MB")))
     else:
         n = flow.run(memory="24MB", threads=2).n_samples
 sys.stdout.write(json.dumps({"n_samples": n, "peak": peak_memory()}))
