@@ -21,10 +21,6 @@ X = RNG.integers(-3000, 3000, (20_000, 3), np.int16)
 SOS = scipy.signal.butter(3, [300, 2000], "bandpass", fs=FS, output="sos")
 RUN = ("signal", "filter", "rec.npy", "out.npy")
 
-# Run once `SosFilt` and `SosFiltFilt` are there.
-sections = pytest.mark.skipif(not hasattr(signals, "SosFilt"), reason="SosFilt is not built yet")
-zero_phase = pytest.mark.skipif(not hasattr(signals, "SosFiltFilt"), reason="SosFiltFilt is not built yet")
-
 MANY = """
 import contextlib, io, json, sys
 from headrace.cli import main
@@ -144,7 +140,6 @@ def test_filters_that_do_not_go_together_are_exit_code_2_and_what_to_type(place:
 # Sections and designs
 
 
-@sections
 def test_butter_gives_the_answer_of_sosfilt_wherever_the_band_stands(place: Path) -> None:
     band = ("--butter", "3", "--band", "300", "2000")
     rows = [(*band, "rec.npy", "0.npy"), ("rec.npy", *band, "1.npy"), ("rec.npy", "2.npy", *band)]
@@ -155,7 +150,6 @@ def test_butter_gives_the_answer_of_sosfilt_wherever_the_band_stands(place: Path
         assert close(found, scipy.signal.sosfilt(SOS, X.astype(np.float64), axis=0))
 
 
-@sections
 def test_sections_from_a_file_are_those_of_the_design(place: Path) -> None:
     rows = [
         (*RUN, "--sos", "sos.npy"),
@@ -165,7 +159,6 @@ def test_sections_from_a_file_are_those_of_the_design(place: Path) -> None:
     assert (place / "out.npy").read_bytes() == (place / "two.npy").read_bytes()
 
 
-@sections
 def test_each_type_passes_what_it_says(place: Path) -> None:
     types: dict[str, list[float]] = {"lowpass": [500], "highpass": [500], "bandstop": [40, 60]}
     rows = [
@@ -178,7 +171,6 @@ def test_each_type_passes_what_it_says(place: Path) -> None:
         assert close(np.load(place / f"{btype}.npy"), scipy.signal.sosfilt(sos, X.astype(np.float64), axis=0))
 
 
-@zero_phase
 def test_zero_phase_gives_the_answer_of_sosfiltfilt(place: Path) -> None:
     filters = [("--sos", "sos.npy"), ("--butter", "3", "--band", "300", "2000")]
     rows = [("signal", "filter", "rec.wav", f"{n}.npy", *words, "--zero-phase") for n, words in enumerate(filters)]
@@ -187,7 +179,6 @@ def test_zero_phase_gives_the_answer_of_sosfiltfilt(place: Path) -> None:
         assert close(np.load(place / f"{number}.npy"), scipy.signal.sosfiltfilt(SOS, X.astype(np.float64), axis=0))
 
 
-@sections
 def test_a_design_that_cannot_be_is_one_message_and_exit_code_1(place: Path) -> None:
     rows = [
         (*RUN, "--butter", "4", "--band", "300", "6000"),
@@ -203,7 +194,6 @@ def test_a_design_that_cannot_be_is_one_message_and_exit_code_1(place: Path) -> 
     assert not (place / "out.npy").exists()
 
 
-@sections
 def test_sections_that_are_none_are_refused(place: Path) -> None:
     np.save(place / "flat.npy", SOS.ravel())
     np.save(place / "none.npy", SOS[:0])
@@ -214,7 +204,6 @@ def test_sections_that_are_none_are_refused(place: Path) -> None:
         assert "numpy.save('sos.npy', sos)" in done.stderr
 
 
-@sections
 def test_scipy_stays_out_of_a_run_that_designs(place: Path) -> None:
     code = (
         "import sys; from headrace.cli import main\n"

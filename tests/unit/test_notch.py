@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
-import sys
-import types
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pytest
 import scipy.signal
 
-from headrace.core.arrays import float_dtype
-from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
 from headrace.signals import Notch, from_array
 from headrace.testing import check_operator
 
-if TYPE_CHECKING:
-    from headrace.core.chunk import Chunk
-
 FS = 1000.0
-
-
-class PlainSosFilt:
-    """Second-order sections by SciPy with carried state: what stands in where `SosFilt` is not built yet."""
-
-    def __init__(self, sos: np.ndarray, wide: bool = False) -> None:
-        self.sos, self.wide = sos, wide
-
-    def plan(self, inp: Spec) -> Plan:
-        return Plan(inp, replace(inp, dtype=np.dtype(np.float64) if self.wide else float_dtype(inp.dtype)))
-
-    def start(self, plan: Plan) -> np.ndarray:
-        return np.zeros((len(self.sos), 2, *plan.inp.shape))
-
-    def step(self, plan: Plan, state: np.ndarray, window: Chunk, out: Chunk) -> np.ndarray:
-        if not len(window):
-            return state
-        wide, state = scipy.signal.sosfilt(self.sos, window.array.astype(np.float64), axis=0, zi=state)
-        out.array[...] = wide
-        return state
-
-    def widened(self) -> PlainSosFilt:
-        return PlainSosFilt(self.sos, wide=True)
-
-
-@pytest.fixture(autouse=True)
-def sections(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("headrace.signals.operators.sos") is None:
-        module: Any = types.ModuleType("headrace.signals.operators.sos")
-        module.SosFilt = PlainSosFilt
-        monkeypatch.setitem(sys.modules, "headrace.signals.operators.sos", module)
 
 
 def by_scipy(x: np.ndarray, freq: float, q: float, harmonics: int) -> np.ndarray:

@@ -113,7 +113,7 @@ def _operator_of(zero_phase: bool, values: dict[str, Any]) -> Callable[[Recordin
     if values["taps"] is not None:
         fir = signals.Fir(read_taps(values["taps"]), mode=values["mode"])
         return lambda recording: fir  # noqa: ARG005 - the same for all
-    kind = signals.SosFiltFilt if zero_phase else signals.SosFilt  # type: ignore[attr-defined]
+    kind = signals.SosFiltFilt if zero_phase else signals.SosFilt
     if values["sos"] is not None:
         filtered: Operator = kind(read_sos(values["sos"]))
         return lambda recording: filtered  # noqa: ARG005

@@ -86,7 +86,7 @@ class Notch:
         """Design the filter once for each rate."""
         found = self._filters.get(fs)
         if found is None:
-            from headrace.signals.operators.sos import SosFilt  # type: ignore[import-not-found]
+            from headrace.signals.operators.sos import SosFilt
 
             most = math.ceil(fs / 2 / self.freq) - 1  # multiples below half the rate
             if self.harmonics > most:
