@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from headrace.errors import Cancelled
-from headrace.signals import Fir, Map, Scale, from_iter
+from headrace.signals import Fir, Map, Scale, SosFiltFilt, Threshold, from_iter
 from headrace.signals import open as open_recording
 from headrace.testing import no_leaks
 
@@ -27,13 +27,14 @@ def sparse(path: Path, nbytes: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("how", ["copy", "iterate", "filter", "envelope", "arrow"])
+@pytest.mark.parametrize("how", ["copy", "iterate", "filter", "zero-phase", "events", "envelope", "arrow"])
 def test_memory_is_the_same_for_ten_times_the_input(
     tmp_path: Path, run_victim: Callable[..., Any], count: Callable[[int, int], int], how: str
 ) -> None:
     if how == "arrow":
         pytest.importorskip("pyarrow")
-    small = count({"copy": 200, "iterate": 80, "filter": 40, "envelope": 30, "arrow": 20}[how], 2000) * 1_000_000
+    sizes = {"copy": 200, "iterate": 80, "filter": 40, "zero-phase": 30, "events": 30, "envelope": 30, "arrow": 20}
+    small = count(sizes[how], 2000) * 1_000_000
     peaks = []
     for size in (small, 10 * small):
         done = run_victim(VICTIMS / "constant_memory.py", sparse(tmp_path / "x", size), how, timeout=300)
@@ -95,7 +96,28 @@ def view(path: Path) -> None:
     assert seen[0, 0] == 20
 
 
-@pytest.mark.parametrize("loop", [abandon, fail, close_early, stream, view], ids=lambda loop: loop.__name__)
+def both_ways(path: Path) -> None:
+    """Walk away between the passes of a zero-phase filter, and from what comes after them."""
+    with open_recording(path) as rec:
+        flow = rec.pipe(SosFiltFilt([[0.5, 0.5, 0, 1, 0, 0]]))
+        next(flow.chunks(threads=2))
+        with pytest.raises(ZeroDivisionError):
+            flow.to_file(path.with_name("y.npy"), threads=2, progress=lambda *_: 1 / 0)
+
+
+def events(path: Path) -> None:
+    """Walk away from a table, and fail in its sink."""
+    with open_recording(path) as rec:
+        table = rec.detect(Threshold(0.1, block=500))
+        next(table.batches(threads=2))
+        with pytest.raises(ZeroDivisionError):
+            table.to_file(path.with_name("y.csv"), threads=2, progress=lambda *_: 1 / 0)
+
+
+LOOPS = [abandon, fail, close_early, stream, view, both_ways, events]
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
 def test_nothing_stays_behind(recording: Path, count: Callable[[int, int], int], loop: Callable[[Path], None]) -> None:
     loop(recording)
     with no_leaks(recording.parent):

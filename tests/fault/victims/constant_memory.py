@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headrace.core.report import peak_memory
-from headrace.signals import Fir
+from headrace.signals import Fir, SosFiltFilt, Threshold
 from headrace.signals import open as open_recording
 from headrace.signals.envelope import envelope
 
@@ -28,6 +28,11 @@ with open_recording(path, dtype="float32", n_channels=8) as rec:
         n = int(envelope(rec, memory="24MB", threads=2).edges[-1])
     elif how == "arrow":  # one batch at a time, let go of before the next
         n = sum(batch.num_rows for batch in pa.RecordBatchReader.from_stream(flow.to_arrow(memory="24MB")))
+    elif how == "zero-phase":
+        sos = [[0.2, 0.4, 0.2, 1, -0.3, 0.1], [1, -2, 1, 1, -1.2, 0.5]]
+        n = rec.pipe(SosFiltFilt(sos)).run(memory="24MB", threads=2).n_samples
+    elif how == "events":
+        n = flow.detect(Threshold(4.0, block=20_000)).run(memory="24MB", threads=2).n_samples
     else:
         n = flow.run(memory="24MB", threads=2).n_samples
 sys.stdout.write(json.dumps({"n_samples": n, "peak": peak_memory()}))
