@@ -117,6 +117,7 @@ void SosKernel::run(const SosJob& asked) const {
     if (job.out.data != nullptr && (job.out.count != job.in.count || job.out.channels != job.in.channels))
         throw std::invalid_argument("x has " + text(job.in.count) + " samples of " + text(job.in.channels) + " channels but out has " +
                                     text(job.out.count) + " of " + text(job.out.channels));
+    if (job.task == SosTask::both && job.out.data == nullptr && job.in.count > 0) throw std::invalid_argument("out must be an array");
     if (job.in.count == 0 || job.in.channels == 0) return;
     const std::unique_ptr<double, Free> workspace(
         static_cast<double*>(std::aligned_alloc(64, static_cast<std::size_t>(workspace_bytes(job.in.channels)))));

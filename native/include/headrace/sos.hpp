@@ -24,6 +24,7 @@ public:
     std::int64_t sections() const { return plan_.sections; }
     bool exact() const { return plan_.exact; }
     std::int64_t cell() const { return sos_cell; }
+    const SosPlan& plan() const { return plan_; }
     std::int64_t memory() const { return plan_.memory; }
 
     // Samples in which calls may be cut without a change of bytes.
