@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ DTYPES = ("int8", "int16", "int32", "float32", "float64", "complex64", "complex1
 
 @st.composite
 def sections(draw: st.DrawFn, most: int = 6) -> np.ndarray:
-    """Draw stable sections: poles at radii up to 0.9999, or none; half of them with b0 = b2 = 1, as designs have them."""
+    """Draw stable sections: poles at radii up to 0.9999, or none; half with b0 = b2 = 1, as designs are."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows = []
     for _ in range(draw(st.integers(1, most))):
@@ -133,7 +134,7 @@ def test_forwards_and_backwards_at_once_equals_one_after_the_other(
     assert surveyed.tobytes() == state.tobytes()
     found, carried = np.empty_like(expected), rest.copy()
     edges = sorted({0, n, *(kernel.cell * data.draw(st.integers(0, n // kernel.cell)) for _ in range(2))})
-    for start, stop in reversed(list(zip(edges, edges[1:], strict=False))):
+    for start, stop in reversed(list(pairwise(edges))):
         first, last = start // kernel.cell, -(-stop // kernel.cell)
         kernel.both(x[start:stop], starts[first:last], carried, found[start:stop])
     same_bytes(found, expected)
