@@ -40,7 +40,7 @@ void same_bytes(std::int64_t n_sections, std::int64_t channels, std::int64_t n, 
         compare("wide", [&](const SosJob& asked) {
             SosJob job = asked;
             job.plan = &kernel.plan();
-            const auto bytes = static_cast<std::size_t>((wide::table.sos_workspace(kernel.plan(), channels) * 8 + 63) / 64 * 64);
+            const auto bytes = static_cast<std::size_t>((wide::table.sos_workspace(kernel.plan(), channels, task) * 8 + 63) / 64 * 64);
             double* workspace = static_cast<double*>(std::aligned_alloc(64, bytes));
             wide::table.sos_run(job, workspace);
             std::free(workspace);
