@@ -80,7 +80,11 @@ void bind_sos(nb::module_& m) {
         .def_prop_ro("memory", &SosKernel::memory, "Samples of a block that still show in the state at its end; 0 for an exact kernel.")
         .def("grid", &SosKernel::grid, nb::arg("n_channels"),
              "Samples after a multiple of which `forward` and `backward` may be cut into calls without a change of bytes.")
-        .def("workspace_bytes", &SosKernel::workspace_bytes, nb::arg("n_channels"), "Bytes that one call allocates at most.")
+        .def(
+            "workspace_bytes", [](const SosKernel& k, std::int64_t n_channels,
+                                  bool both) { return k.workspace_bytes(n_channels, both ? SosTask::both : SosTask::forward); },
+            nb::arg("n_channels"), nb::arg("both") = false,
+            "Bytes that one call allocates at most; `both`: one of that name. Of these a thread keeps at most 1 MiB for its next call.")
         .def(
             "forward", [](const SosKernel& k, nb::handle x, nb::handle state,
                           nb::handle out) { run(k, SosTask::forward, x, nb::none(), state, out); },

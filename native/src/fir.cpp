@@ -1,11 +1,10 @@
 #include "headrace/fir.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
+
+#include "headrace/workspace.hpp"
 
 namespace headrace {
 
@@ -15,51 +14,6 @@ namespace {
 constexpr std::int64_t workspace_limit = std::int64_t{8} << 20;
 // Positions are bounded so that no sum of them overflows.
 constexpr std::int64_t position_limit = std::int64_t{1} << 60;
-
-struct Free {
-    void operator()(double* p) const { std::free(p); }
-};
-using Workspace = std::unique_ptr<double, Free>;
-
-std::size_t workspace_size(std::int64_t doubles) {
-    const auto bytes = static_cast<std::size_t>(doubles) * sizeof(double);
-    return (bytes + 4095) / 4096 * 4096;
-}
-
-Workspace allocate(std::size_t bytes) {
-    auto* p = static_cast<double*>(std::aligned_alloc(4096, bytes));
-    if (p == nullptr) throw std::bad_alloc();
-    return Workspace(p);
-}
-
-// Each thread keeps one small workspace until it ends: faults on fresh pages would cost several percent of a call.
-constexpr std::size_t kept_limit = std::size_t{1} << 20;
-
-// The workspace of one call: the thread's own if it is small, else memory of the call alone.
-class Lease {
-public:
-    explicit Lease(std::size_t bytes) {
-        thread_local Workspace kept;
-        thread_local std::size_t kept_bytes = 0;
-        if (bytes > kept_limit) {
-            own_ = allocate(bytes);
-            data_ = own_.get();
-            return;
-        }
-        if (kept_bytes < bytes) {
-            kept_bytes = 0;
-            kept.reset();
-            kept = allocate(bytes);
-            kept_bytes = bytes;
-        }
-        data_ = kept.get();
-    }
-    double* data() const { return data_; }
-
-private:
-    Workspace own_;
-    double* data_ = nullptr;
-};
 
 std::vector<double> as_pairs(std::span<const double> taps, bool complex_taps) {
     if (complex_taps) return {taps.begin(), taps.end()};
@@ -95,7 +49,7 @@ std::int64_t FirKernel::workspace_bytes(std::int64_t channels) const {
     static_cast<void>(channels);  // the number of streams of a call has no bound, so every lane may be in use
     // What patch_nonfinite() holds at worst: sign counts, and a run for every sample that a cell needs.
     const std::int64_t patch = 8 * (taps_count() + 1) + patch_run_bytes * (cell() + taps_count());
-    return static_cast<std::int64_t>(workspace_size(kernels().fir_shape(plan_.view(), lanes()).workspace_doubles)) + patch;
+    return workspace_size(kernels().fir_shape(plan_.view(), lanes()).workspace_doubles) + patch;
 }
 
 void FirKernel::check(const ConstSamples& in, std::int64_t shift, const Samples& out) const {
@@ -134,7 +88,7 @@ void FirKernel::apply(const ConstSamples& in, std::int64_t shift, const Samples&
     };
     const int lanes = lanes_for(job.streams);
     const KernelTable& table = kernels();
-    const Lease workspace(workspace_size(table.fir_shape(plan_.view(), lanes).workspace_doubles));
+    const Workspace workspace(table.fir_shape(plan_.view(), lanes).workspace_doubles);
     table.fir_run(job, lanes, workspace.data());
 }
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
+
+#include "headrace/workspace.hpp"
 
 namespace headrace {
 
@@ -39,10 +38,6 @@ double finite(long double value) {
     if (!std::isfinite(rounded)) throw std::invalid_argument("sos grows beyond float64 within a few hundred samples: it is unstable");
     return rounded;
 }
-
-struct Free {
-    void operator()(double* p) const { std::free(p); }
-};
 
 std::string text(std::int64_t number) { return std::to_string(number); }
 
@@ -105,8 +100,8 @@ std::int64_t SosKernel::grid(std::int64_t channels) const {
     return plan_.exact ? 1 : channels < sos_lanes ? sos_cell : sos_block;
 }
 
-std::int64_t SosKernel::workspace_bytes(std::int64_t channels) const {
-    return (kernels().sos_workspace(plan_, channels) * 8 + 63) / 64 * 64;
+std::int64_t SosKernel::workspace_bytes(std::int64_t channels, SosTask task) const {
+    return workspace_size(kernels().sos_workspace(plan_, channels, task));
 }
 
 void SosKernel::run(const SosJob& asked) const {
@@ -117,11 +112,10 @@ void SosKernel::run(const SosJob& asked) const {
     if (job.out.data != nullptr && (job.out.count != job.in.count || job.out.channels != job.in.channels))
         throw std::invalid_argument("x has " + text(job.in.count) + " samples of " + text(job.in.channels) + " channels but out has " +
                                     text(job.out.count) + " of " + text(job.out.channels));
+    if (job.task == SosTask::both && job.out.data == nullptr && job.in.count > 0) throw std::invalid_argument("out must be an array");
     if (job.in.count == 0 || job.in.channels == 0) return;
-    const std::unique_ptr<double, Free> workspace(
-        static_cast<double*>(std::aligned_alloc(64, static_cast<std::size_t>(workspace_bytes(job.in.channels)))));
-    if (workspace == nullptr) throw std::bad_alloc();
-    kernels().sos_run(job, workspace.get());
+    const Workspace workspace(kernels().sos_workspace(plan_, job.in.channels, job.task));
+    kernels().sos_run(job, workspace.data());
 }
 
 }  // namespace headrace

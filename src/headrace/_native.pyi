@@ -175,8 +175,10 @@ class SosKernel:
         Samples after a multiple of which `forward` and `backward` may be cut into calls without a change of bytes.
         """
 
-    def workspace_bytes(self, n_channels: int) -> int:
-        """Bytes that one call allocates at most."""
+    def workspace_bytes(self, n_channels: int, both: bool = False) -> int:
+        """
+        Bytes that one call allocates at most; `both`: one of that name. Of these a thread keeps at most 1 MiB for its next call.
+        """
 
     def forward(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any] | None) -> None:
         """

@@ -181,7 +181,7 @@ struct KernelTable {
     void (*affine)(const AffineJob&);
     std::int64_t (*quantize)(const QuantizeJob&);
     void (*unpack_int24)(const std::uint8_t* src, std::int32_t* dst, std::int64_t count, bool big_endian);
-    std::int64_t (*sos_workspace)(const SosPlan&, std::int64_t channels);  // doubles, aligned to 64 bytes
+    std::int64_t (*sos_workspace)(const SosPlan&, std::int64_t channels, SosTask);  // doubles, aligned to 64 bytes
     void (*sos_run)(const SosJob&, double* workspace);
     void (*reference)(const ReferenceJob&);
     void (*delay)(const DelayJob&);

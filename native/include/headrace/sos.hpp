@@ -24,13 +24,14 @@ public:
     std::int64_t sections() const { return plan_.sections; }
     bool exact() const { return plan_.exact; }
     std::int64_t cell() const { return sos_cell; }
+    const SosPlan& plan() const { return plan_; }
     std::int64_t memory() const { return plan_.memory; }
 
     // Samples in which calls may be cut without a change of bytes.
     std::int64_t grid(std::int64_t channels) const;
 
-    // What one call allocates at most.
-    std::int64_t workspace_bytes(std::int64_t channels) const;
+    // What one call allocates at most. Of this a thread keeps at most 1 MiB, for its next call, until it ends.
+    std::int64_t workspace_bytes(std::int64_t channels, SosTask task) const;
 
     // `state` and the rows of `starts` are (sections, 2, channels). A call begins on the grid and ends there or with the signal; in a
     // backward call the short rest, which comes first, is still the end of the array. Thread-safe. Throws std::invalid_argument.

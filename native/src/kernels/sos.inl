@@ -17,7 +17,9 @@ namespace {
 
 }  // namespace
 
-std::int64_t copy_sos_workspace(const SosPlan& plan, std::int64_t channels) { return sos_workspace(plan, channels); }
+std::int64_t copy_sos_workspace(const SosPlan& plan, std::int64_t channels, SosTask task) {
+    return sos_workspace(plan, channels, task);
+}
 void copy_sos_run(const SosJob& job, double* workspace) { sos_run(job, workspace); }
 
 }  // namespace headrace::HEADRACE_ISA_NS

@@ -184,10 +184,11 @@ static void run_many(const SosCall& c, double* workspace) {
         run_once<R>(c, workspace);
 }
 
-static std::int64_t sos_workspace(const SosPlan& plan, std::int64_t channels) {
+static std::int64_t sos_workspace(const SosPlan& plan, std::int64_t channels, SosTask task) {
     if (!plan.exact && channels < sos_lanes) return (channels + 1) * plan.padded + cell_doubles(plan);
-    const std::int64_t lanes = plan.exact && channels == 1 ? 1 : steps(channels, sos_lanes) * sos_lanes;
-    return sos_groups_at_once * least(lanes, sos_lanes) * (sos_cell + plan.padded) + lanes * plan.padded;
+    const std::int64_t row = plan.exact && channels == 1 ? 1 : sos_lanes, states = steps(channels, row) * row * 2 * plan.sections;
+    if (task != SosTask::both) return sos_block * row + states;
+    return sos_groups_at_once * row * (sos_cell + 2 * plan.sections) + states;
 }
 
 static void sos_run(const SosJob& job, double* workspace) {
