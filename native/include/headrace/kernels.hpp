@@ -127,7 +127,7 @@ struct ReferenceJob {
 };
 
 // See delay.hpp.
-constexpr std::int64_t delay_block = 64;  // outputs of a channel that are worked on together
+constexpr std::int64_t delay_block = 128;  // outputs of a channel that are worked on together
 struct DelayJob {
     ConstSamples in;
     Samples out;

@@ -143,10 +143,15 @@ class PhaseShift:
 
     def __repr__(self) -> str:
         taps = "" if self.taps == _TAPS else f", taps={self.taps}"
-        return f"PhaseShift({self.shifts.tolist()}{taps})"
+        if len(self.shifts) <= _SHOWN:
+            return f"PhaseShift({self.shifts.tolist()}{taps})"
+        import xxhash
+
+        return f"PhaseShift({len(self.shifts)} shifts #{xxhash.xxh3_64_hexdigest(self.shifts.tobytes())[:6]}{taps})"
 
 
 _TAPS = 64
 _BETA = 12.0
 _FARTHEST = 1_000_000
+_SHOWN = 4
 _BATCH = 1024  # outputs: as many as make the halo cheap
