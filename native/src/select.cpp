@@ -25,10 +25,18 @@ constexpr std::int64_t long_column = 1 << 18;
 std::int64_t kept_most(std::int64_t n) { return n <= small ? n : n < long_column ? n / 8 + 64 : n / 14; }
 std::int64_t kept_bytes(std::int64_t n) { return (kept_most(n) + slack) * static_cast<std::int64_t>(sizeof(double)); }
 
+// At least what any column of up to n values keeps.
+std::int64_t kept_bytes_to(std::int64_t n) {
+    return std::max({kept_bytes(n), kept_bytes(std::min(n, small)), kept_bytes(std::min(n, long_column - 1))});
+}
+
 // For a selection and those that it makes of what it kept; a selection by distance keeps values, and makes distances of them.
 std::int64_t scratch_bytes(std::int64_t n) {
-    std::int64_t total = 2 * kept_bytes(n);
-    while (n > small) total += kept_bytes(n = kept_most(n));
+    std::int64_t total = 2 * kept_bytes_to(n);
+    do {
+        n = kept_most(n);
+        total += kept_bytes_to(n);
+    } while (n > small);
     return total;
 }
 
