@@ -57,6 +57,7 @@ PUBLIC = [
     "headrace.errors",
     "headrace.signals",
     "headrace.signals.envelope",
+    "headrace.signals.events",
     "headrace.signals.operators",
     "headrace.signals.plot",
     "headrace.signals.recording",

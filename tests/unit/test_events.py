@@ -323,9 +323,9 @@ def test_a_full_disk_is_an_output_error_that_names_the_folder(tmp_path: Path, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("headrace.signals.events.waiting.tempfile.TemporaryFile", full)
-    with WaitingRows(EVENT, most=2, tmp=tmp_path) as waiting:
-        with pytest.raises(OutputError, match="No space left") as caught:
-            waiting.add(np.zeros(5, EVENT))
+    waiting = WaitingRows(EVENT, most=2, tmp=tmp_path)
+    with pytest.raises(OutputError, match="No space left") as caught:
+        waiting.add(np.zeros(5, EVENT))
     assert (caught.value.errno, caught.value.path) == (errno.ENOSPC, str(tmp_path))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headrace.cli._batch import transform
+from headrace.cli._detect import detect_command
 from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
 from headrace.errors import FormatError, SchemaError
@@ -24,6 +25,7 @@ _ARGUMENTS = (
 @click.group(
     epilog=examples(
         "headrace signal filter recording.npy filtered.npy --taps taps.npy",
+        "headrace signal detect recording.npy events.csv --threshold 3.5",
         "headrace signal convert recording.bin part.npy --dtype int16 --n-channels 16 --fs 30000 --stop 60s",
     )
 )
@@ -143,3 +145,6 @@ def read_taps(path: str) -> Array:
         if taps.nbytes:
             file.read_into(byte_view(taps), header.offset)
     return taps
+
+
+command.add_command(detect_command)

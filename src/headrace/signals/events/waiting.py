@@ -70,7 +70,7 @@ class WaitingRows(Closeable):
             return
         memory = _Sorted(self._sorted())
         self._keep(memory.rows[:0])
-        yield from _merged([*runs, memory], before, self._most)
+        yield from _merged([*runs, memory], before, self._most) if runs else [memory.below(before)]
         self._keep(memory.rows)
         for level in self._levels:
             for run in [run for run in level if run.empty]:
@@ -86,7 +86,8 @@ class WaitingRows(Closeable):
                 run.close()
 
     def _sorted(self) -> Array:
-        return _in_order(np.concatenate([np.empty(0, self._dtype), *self._recent]))
+        recent = self._recent or [np.empty(0, self._dtype)]
+        return _in_order(recent[0] if len(recent) == 1 else np.concatenate(recent))
 
     def _keep(self, rows: Array) -> None:
         self._recent, self._count = [rows] if len(rows) else [], len(rows)
