@@ -1,4 +1,4 @@
-"""The events of a flow depend on nothing but its samples: not on threads, budget, executor, or where the signal lies."""
+"""The events of a flow depend on its samples alone: not on threads, budget, executor, or where the signal lies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNS = st.fixed_dictionaries(
     {
         "threads": st.integers(1, 4),
         "executor": st.sampled_from([None, "threads", "serial"]),
-        "memory": st.sampled_from(["1GB", "3MB"]),
+        "memory": st.sampled_from(["1GB", "9MB"]),
         "chunk": st.sampled_from([None, 7, 97, 1009]),
     }
 )
