@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace headrace {
@@ -12,20 +14,30 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t small = 2048;     // up to here a column is copied and partitioned as it is
-constexpr std::int64_t most_sampled = 2048;
+constexpr std::int64_t most_sampled = 4096;
 constexpr int quick_rounds = 8;
 constexpr std::int64_t slack = 16;       // elements that a sift may write beyond its capacity
 
-bool single_keys(SampleType type, bool deviation) { return !deviation && (type < SampleType::i32 || type == SampleType::f32); }
+bool single_keys(SampleType type) { return type < SampleType::i32 || type == SampleType::f32; }
 
-std::int64_t kept_most(std::int64_t n) { return n <= small ? n : n / 8 + 64; }
+// What a bracket keeps: about a twentieth of a long column, a tenth of a shorter one.
+constexpr std::int64_t long_column = 1 << 18;
+std::int64_t kept_most(std::int64_t n) { return n <= small ? n : n < long_column ? n / 8 + 64 : n / 14; }
+std::int64_t kept_bytes(std::int64_t n) { return (kept_most(n) + slack) * static_cast<std::int64_t>(sizeof(double)); }
 
+// At least what any column of up to n values keeps.
+std::int64_t kept_bytes_to(std::int64_t n) {
+    return std::max({kept_bytes(n), kept_bytes(std::min(n, small)), kept_bytes(std::min(n, long_column - 1))});
+}
+
+// For a selection and those that it makes of what it kept; a selection by distance keeps values, and makes distances of them.
 std::int64_t scratch_bytes(std::int64_t n) {
-    std::int64_t total = 0;
-    for (;; n = kept_most(n)) {
-        total += (kept_most(n) + slack) * static_cast<std::int64_t>(sizeof(double));
-        if (n <= small) return total;
-    }
+    std::int64_t total = 2 * kept_bytes_to(n);
+    do {
+        n = kept_most(n);
+        total += kept_bytes_to(n);
+    } while (n > small);
+    return total;
 }
 
 // A place in [0, width) that no period of the signal can be in step with: SplitMix64 of the number.
@@ -40,83 +52,131 @@ struct Pair {
     double low, high;
 };
 
-// What is selected from: values, or distances from a center.
-struct Keys {
-    Column column;
-    bool deviation = false;
-    double center = 0;
+// Where doubles, or floats, lie in their order: consecutive numbers for consecutive values.
+template <class K>
+using Place = std::conditional_t<sizeof(K) == 4, std::int32_t, std::int64_t>;
+template <class K>
+Place<K> place_of(K v) {
+    const auto bits = std::bit_cast<Place<K>>(v);
+    return bits >= 0 ? bits : std::numeric_limits<Place<K>>::min() - bits;
+}
+template <class K>
+K value_of(Place<K> place) {
+    return std::bit_cast<K>(place >= 0 ? place : static_cast<Place<K>>(std::numeric_limits<Place<K>>::min() - place));
+}
 
-    double at(std::int64_t i) const {
-        const double v = value_at(column, i);
-        return deviation ? std::fabs(v - center) : v;
+// The first value in [from, to] for which `holds`, which from there on holds for all; `to` if for none before it.
+template <class K, class Predicate>
+K first_where(K from, K to, Predicate holds) {
+    Place<K> a = place_of(from), b = place_of(to);
+    while (a < b) {
+        const Place<K> middle = static_cast<Place<K>>((a & b) + ((a ^ b) >> 1));  // rounds down and cannot overflow
+        if (holds(value_of<K>(middle)))
+            b = middle;
+        else
+            a = middle + 1;
     }
-};
+    return value_of<K>(a);
+}
 
+// Selection from a column by value, or by distance from a center. As distances fall up to the center and rise from there, also rounded
+// ones, those in [lo, hi] are the values of two intervals, which are found exactly; so no distance is computed but of what is kept.
 template <class K>
 class Selection {
-public:
-    Selection(const Keys& keys, std::byte* scratch)
-        : keys_(keys), kept_(reinterpret_cast<K*>(scratch)), capacity_(kept_most(keys.column.count)),
-          rest_(scratch + (capacity_ + slack) * static_cast<std::int64_t>(sizeof(double))) {}
+    static constexpr K most = std::numeric_limits<K>::infinity();
 
-    // The values of ranks low and high, of which high is low or low + 1. None where a key is NaN.
+public:
+    Selection(const Column& column, std::byte* scratch, std::optional<double> center = {})
+        : column_(column), center_(center), kept_(reinterpret_cast<K*>(scratch)), capacity_(kept_most(column.count)),
+          rest_(scratch + kept_bytes(column.count)) {}
+
+    // The keys of ranks low and high, of which high is low or low + 1. None where a value is NaN.
     std::optional<Pair> pair(std::int64_t low, std::int64_t high) {
-        const auto [lo, hi] = keys_.column.count <= small ? Pair{-infinity, infinity} : bracket(low, high);
+        const auto [lo, hi] = column_.count <= small ? Pair{-infinity, infinity} : bracket(low, high);
         const SiftJob job = sift(lo, hi);
         if (job.missing != 0) return std::nullopt;
-        const std::int64_t end = job.below + job.within;
-        if (low < job.below || high >= end || job.within > capacity_) {
+        const std::int64_t end = job.inner + job.within;
+        if (low < job.inner || high >= end || job.within > capacity_) {
+            if (lo == hi && low >= job.inner && high < end) return Pair{lo, lo};
             const auto one = [&](std::int64_t rank) {
-                if (rank < job.below) return within(rank, -infinity, below(lo));
+                if (rank < job.inner) return within(rank, -infinity, below(lo));
                 return rank < end ? within(rank, lo, hi) : within(rank, above(hi), infinity);
             };
-            if (lo == hi && low >= job.below && high < end) return Pair{lo, lo};
             const double first = one(low);
             if (low == high) return Pair{first, first};
             const SiftJob equal = sift(first, first);
-            return Pair{first, high < equal.below + equal.within ? first : one(high)};
+            return Pair{first, high < equal.inner + equal.within ? first : one(high)};
         }
-        if (job.within > small) {
-            const Column kept{kept_, sizeof(K) == 4 ? SampleType::f32 : SampleType::f64, job.within};
-            return Selection<K>({kept}, rest_).pair(low - job.below, high - job.below);
-        }
-        const double second = partitioned(job.within, high - job.below);
-        if (low == high) return Pair{second, second};
-        return Pair{static_cast<double>(*std::max_element(kept_, kept_ + (high - job.below))), second};
+        return of_kept(job.within, low - job.inner, high - job.inner);
     }
 
 private:
+    double key(double v) const { return center_ ? std::fabs(v - *center_) : v; }
+
+    // Keys below lo are counted, those in [lo, hi] kept.
     SiftJob sift(double lo, double hi) {
-        SiftJob job{keys_.column.data, keys_.column.type, keys_.column.count, keys_.deviation, keys_.center, lo, hi, kept_, capacity_};
+        SiftJob job{column_.data, column_.type, column_.count, -infinity, below(lo), -infinity, hi, kept_, capacity_};
+        if (lo == -infinity) job.hole_lo = infinity;  // nothing lies below: an empty hole
+        if (center_) {
+            const K middle = static_cast<K>(*center_);  // within rounding: both searches begin on the other's side
+            const K left = std::nextafter(middle, -most), right = std::nextafter(middle, most);
+            const auto nearer = [&](double limit) {  // the values whose distance is at most, or less than, the limit: [first, second)
+                return std::pair{first_where<K>(-most, right, [&](K v) { return key(v) <= limit || v > *center_; }),
+                                 first_where<K>(left, most, [&](K v) { return key(v) > limit && v > *center_; })};
+            };
+            const auto [first, last] = nearer(hi);
+            job.lo = first;
+            job.hi = key(last) <= hi ? last : std::nextafter(last, -most);
+            job.hole_lo = infinity;
+            job.hole_hi = -infinity;
+            if (lo > 0) {
+                const auto [hole_first, hole_last] = nearer(std::nextafter(lo, -infinity));
+                job.hole_lo = hole_first;
+                job.hole_hi = std::nextafter(hole_last, -most);
+            }
+        }
         kernels().sift(job);
         return job;
     }
 
-    // The value of a rank that is known to lie in [lo, hi]. After some rounds with quick pivots, each puts aside half of what was kept, a
-    // sixteenth of the column, so that no signal takes many.
+    // The ranks among the keys of what was kept.
+    Pair of_kept(std::int64_t count, std::int64_t low, std::int64_t high) {
+        if (center_) {
+            double* distances = reinterpret_cast<double*>(rest_);
+            for (std::int64_t i = 0; i < count; ++i) distances[i] = key(static_cast<double>(kept_[i]));
+            return *Selection<double>({distances, SampleType::f64, count}, rest_ + kept_bytes(column_.count)).pair(low, high);
+        }
+        if (count > small) return *Selection<K>({kept_, sizeof(K) == 4 ? SampleType::f32 : SampleType::f64, count}, rest_).pair(low, high);
+        std::nth_element(kept_, kept_ + high, kept_ + count);
+        const auto second = static_cast<double>(kept_[high]);
+        return {low == high ? second : static_cast<double>(*std::max_element(kept_, kept_ + high)), second};
+    }
+
+    // The key of a rank that is known to lie in [lo, hi]. After some rounds with quick pivots, each puts aside half of what was kept, so
+    // that no signal takes many.
     double within(std::int64_t rank, double lo, double hi) {
         for (int round = 0;; ++round) {
             const SiftJob job = sift(lo, hi);
-            if (job.within <= capacity_) return partitioned(job.within, rank - job.below);
-            const double pivot = round < quick_rounds ? quick_pivot() : partitioned(capacity_, capacity_ / 2);
+            if (job.within <= capacity_) return of_kept(job.within, rank - job.inner, rank - job.inner).low;
+            const double pivot = round < quick_rounds ? quick_pivot() : of_kept(capacity_, capacity_ / 2, capacity_ / 2).low;
             const SiftJob equal = sift(pivot, pivot);
-            if (rank < equal.below)
+            if (rank < equal.inner)
                 hi = below(pivot);
-            else if (rank < equal.below + equal.within)
+            else if (rank < equal.inner + equal.within)
                 return pivot;
             else
                 lo = above(pivot);
         }
     }
 
-    // Values between which the ranks most probably lie: three standard deviations of a sample's ranks to both sides.
+    // Keys between which the ranks most probably lie: three standard deviations of a sample's ranks to both sides.
     Pair bracket(std::int64_t low, std::int64_t high) const {
         std::array<double, most_sampled> sample;
-        const std::int64_t n = keys_.column.count, wanted = n < 64 * most_sampled ? most_sampled / 2 : most_sampled;
+        const std::int64_t n = column_.count, wanted = n < long_column ? most_sampled / 4 : most_sampled;
         std::int64_t m = 0;
         for (std::int64_t i = 0; i < wanted; ++i) {
             const std::int64_t start = i * n / wanted, stop = (i + 1) * n / wanted;
-            const double v = keys_.at(start + jitter(i, stop - start));
+            const double v = key(value_at(column_, start + jitter(i, stop - start)));
             if (v == v) sample[static_cast<std::size_t>(m++)] = v;
         }
         if (m == 0) return {-infinity, infinity};
@@ -134,36 +194,36 @@ private:
     }
 
     double quick_pivot() const {
-        std::array<K, 255> sample;
+        std::array<double, 255> sample;
         const auto m = static_cast<std::int64_t>(sample.size());
         for (std::int64_t i = 0; i < m; ++i) {
             const std::int64_t start = i * capacity_ / m, stop = (i + 1) * capacity_ / m;
-            sample[static_cast<std::size_t>(i)] = kept_[start + jitter(i, stop - start)];
+            sample[static_cast<std::size_t>(i)] = key(static_cast<double>(kept_[start + jitter(i, stop - start)]));
         }
         std::nth_element(sample.begin(), sample.begin() + m / 2, sample.end());
-        return static_cast<double>(sample[static_cast<std::size_t>(m / 2)]);
+        return sample[static_cast<std::size_t>(m / 2)];
     }
 
-    double partitioned(std::int64_t count, std::int64_t rank) {
-        std::nth_element(kept_, kept_ + rank, kept_ + count);
-        return static_cast<double>(kept_[rank]);
+    // The next key below or above: by distance keys are doubles.
+    double below(double v) const {
+        return center_ ? std::nextafter(v, -infinity) : static_cast<double>(std::nextafter(static_cast<K>(v), -most));
+    }
+    double above(double v) const {
+        return center_ ? std::nextafter(v, infinity) : static_cast<double>(std::nextafter(static_cast<K>(v), most));
     }
 
-    static double below(double v) { return static_cast<double>(std::nextafter(static_cast<K>(v), -std::numeric_limits<K>::infinity())); }
-    static double above(double v) { return static_cast<double>(std::nextafter(static_cast<K>(v), std::numeric_limits<K>::infinity())); }
-
-    Keys keys_;
+    Column column_;
+    std::optional<double> center_;
     K* kept_;
     std::int64_t capacity_;
     std::byte* rest_;
 };
 
-std::optional<double> median_of(const Keys& keys, const SelectScratch& scratch) {
-    const std::int64_t n = keys.column.count, low = (n - 1) / 2, high = n / 2;
+std::optional<double> median_of(const Column& column, const SelectScratch& scratch, std::optional<double> center) {
+    const std::int64_t n = column.count, low = (n - 1) / 2, high = n / 2;
     if (n == 0) return std::nullopt;
-    const std::optional<Pair> found = single_keys(keys.column.type, keys.deviation)
-                                          ? Selection<float>(keys, scratch.data()).pair(low, high)
-                                          : Selection<double>(keys, scratch.data()).pair(low, high);
+    const std::optional<Pair> found = single_keys(column.type) ? Selection<float>(column, scratch.data(), center).pair(low, high)
+                                                               : Selection<double>(column, scratch.data(), center).pair(low, high);
     if (!found) return std::nullopt;
     return low == high ? found->low : (found->low + found->high) / 2;
 }
@@ -203,10 +263,10 @@ SelectScratch::SelectScratch(std::int64_t count) : data_(new std::byte[static_ca
 
 std::int64_t SelectScratch::bytes(std::int64_t count) { return scratch_bytes(count); }
 
-std::optional<double> select_median(const Column& column, const SelectScratch& scratch) { return median_of({column}, scratch); }
+std::optional<double> select_median(const Column& column, const SelectScratch& scratch) { return median_of(column, scratch, {}); }
 
 std::optional<double> select_median_distance(const Column& column, double center, const SelectScratch& scratch) {
-    return median_of({column, true, center}, scratch);
+    return median_of(column, scratch, center);
 }
 
 double standard_deviation(const Column& column) {

@@ -11,7 +11,6 @@ import pytest
 import scipy.io.wavfile
 import scipy.signal
 
-from headrace import signals
 from headrace.cli._band import join_band, pass_type, read_band
 
 HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli"]

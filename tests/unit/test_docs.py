@@ -64,6 +64,7 @@ PUBLIC = [
     "headrace.signals",
     "headrace.signals.design",
     "headrace.signals.envelope",
+    "headrace.signals.events",
     "headrace.signals.marks",
     "headrace.signals.operators",
     "headrace.signals.plot",

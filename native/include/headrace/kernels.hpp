@@ -138,20 +138,18 @@ struct DelayJob {
     double* scratch = nullptr;             // see scratch_bytes in delay.cpp; aligned to 64 bytes
 };
 
-// One pass of a selection over a contiguous column. The key of an element is its value, or with `deviation` its distance from
-// `center` in float64. Keys are float32 where that holds every value of the type (float, integers up to 16 bits), else float64;
-// distances are float64. Elements whose key lies in [lo, hi] are copied to `kept` in their order, the first `capacity` of them;
-// `kept` has room for 16 more.
+// One pass of a selection over a contiguous column: values in [hole_lo, hole_hi] are counted, of the others those in [lo, hi] are
+// counted and copied to `kept` in their order, the first `capacity` of them; `kept` has room for 16 more. Values are taken as float32
+// where that holds every value of the type (float, integers up to 16 bits), else as float64; so is what is kept.
 struct SiftJob {
     const void* src = nullptr;
     SampleType type = SampleType::f32;
     std::int64_t count = 0;
-    bool deviation = false;
-    double center = 0;
+    double hole_lo = 0, hole_hi = 0;
     double lo = 0, hi = 0;
     void* kept = nullptr;
     std::int64_t capacity = 0;
-    std::int64_t below = 0, within = 0, missing = 0;  // results: keys < lo, keys in [lo, hi], NaN
+    std::int64_t inner = 0, within = 0, missing = 0;  // results: in the hole, beside it in [lo, hi], NaN
 };
 
 // Sum of (x - center), or of its square, over a contiguous column: in float64, in an order that depends on `count` alone.

@@ -35,31 +35,42 @@ static T rounded_up(double t) {
     }
 }
 
-// 64 samples at a time: most hold nothing, which vectors find out; the bits of the others are set one by one.
+template <int size>
+struct MaskOf;
+template <> struct MaskOf<1> { using Type = std::uint8_t; };
+template <> struct MaskOf<2> { using Type = std::uint16_t; };
+template <> struct MaskOf<4> { using Type = std::uint32_t; };
+template <> struct MaskOf<8> { using Type = std::uint64_t; };
+
+template <int n, class T>
+HEADRACE_INLINE bool any_beyond(const T* p, T above, T below) {
+    typename MaskOf<sizeof(T)>::Type any = 0;
+    for (int i = 0; i < n; ++i) any |= (p[i] > above) | (p[i] < below);
+    return any != 0;
+}
+
+// Vectors find stretches in which nothing is beyond, which most are; the bits of the others are set one by one.
 template <class T>
 static bool beyond_type(const BeyondJob& job) {
-    constexpr int word = 64;
+    constexpr int word = 64, stretch = 4 * word;
     const T* x = static_cast<const T*>(job.src);
     const T above = rounded_down<T>(job.above), below = rounded_up<T>(job.below);
     bool found = false;
-    for (std::int64_t start = 0, w = 0; start < job.count; start += word, ++w) {
+    for (std::int64_t start = 0; start < job.count;) {
+        std::uint64_t* words = job.words + start / word;
+        if (start % stretch == 0 && job.count - start >= stretch && !any_beyond<stretch>(x + start, above, below)) {
+            for (int w = 0; w < stretch / word; ++w) words[w] = 0;
+            start += stretch;
+            continue;
+        }
         const T* p = x + start;
         const int n = job.count - start < word ? static_cast<int>(job.count - start) : word;
         std::uint64_t bits = 0;
-        if (n == word) {
-            T any[16] = {};
-            for (int i = 0; i < word; i += 16)
-                for (int l = 0; l < 16; ++l) any[l] = (p[i + l] > above) | (p[i + l] < below) ? T(1) : any[l];
-            T some = 0;
-            for (int l = 0; l < 16; ++l) some += any[l];
-            if (some == T(0)) {
-                job.words[w] = 0;
-                continue;
-            }
-        }
-        for (int i = 0; i < n; ++i) bits |= static_cast<std::uint64_t>((p[i] > above) | (p[i] < below)) << i;
-        job.words[w] = bits;
+        if (n < word || any_beyond<word>(p, above, below))
+            for (int i = 0; i < n; ++i) bits |= static_cast<std::uint64_t>((p[i] > above) | (p[i] < below)) << i;
+        *words = bits;
         found |= bits != 0;
+        start += n;
     }
     return found;
 }

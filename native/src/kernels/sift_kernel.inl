@@ -1,41 +1,34 @@
 // One pass of a selection; see SiftJob.
 
-template <class Keys>
-static void sift_keys(SiftJob& job, const Keys& keys) {
-    using K = typename Keys::Key;
-    const K lo = static_cast<K>(job.lo), hi = static_cast<K>(job.hi);
+template <class T, class K>
+static void sift_type(SiftJob& job) {
+    using Keys = ValueKeys<T, K>;
+    const Keys keys{static_cast<const T*>(job.src)};
+    const Sieve<K> sieve{static_cast<K>(job.hole_lo), static_cast<K>(job.hole_hi), static_cast<K>(job.lo), static_cast<K>(job.hi)};
     K* const kept = static_cast<K*>(job.kept);
     const std::int64_t n = job.count, capacity = job.capacity;
-    std::int64_t below = 0, within = 0, missing = 0, i = 0;
+    std::int64_t inner = 0, within = 0, missing = 0, i = 0;
 #ifdef __AVX2__
     constexpr int W = sift_width<K>;
     for (; i + W <= n; i += W) {
         const auto v = Keys::template many<W>(keys, i);
-        const Sifted found = sift_step(as_vector(K(), &v), lo, hi, kept + (within < capacity ? within : capacity));
-        below += found.below;
+        const Sifted found = sift_step(as_vector(K(), &v), sieve, kept + (within < capacity ? within : capacity));
+        inner += found.inner;
         within += found.within;
         missing += found.missing;
     }
 #endif
     for (; i < n; ++i) {
         const K v = Keys::one(keys, i);
-        below += v < lo;
+        const bool hole = (v >= sieve.hole_lo) & (v <= sieve.hole_hi);
+        inner += hole;
         kept[within < capacity ? within : capacity] = v;
-        within += (v >= lo) & (v <= hi);
+        within += (v >= sieve.lo) & (v <= sieve.hi) & !hole;
         missing += v != v;
     }
-    job.below = below;
+    job.inner = inner;
     job.within = within;
     job.missing = missing;
-}
-
-template <class T, class K>
-static void sift_type(SiftJob& job) {
-    const T* x = static_cast<const T*>(job.src);
-    if (job.deviation)
-        sift_keys(job, DistanceKeys<T>{x, job.center});
-    else
-        sift_keys(job, ValueKeys<T, K>{x});
 }
 
 static void sift(SiftJob& job) {

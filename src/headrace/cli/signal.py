@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from headrace.cli._batch import transform
+from headrace.cli._detect import detect_command
 from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
 from headrace.cli._plot import plot_command
@@ -21,6 +22,7 @@ _ARGUMENTS = (
 @click.group(
     epilog=examples(
         "headrace signal filter recording.npy filtered.npy --taps taps.npy",
+        "headrace signal detect recording.npy events.csv --threshold 3.5",
         "headrace signal convert recording.bin part.npy --dtype int16 --n-channels 16 --fs 30000 --stop 60s",
     )
 )
@@ -57,5 +59,6 @@ def convert_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str,
     ctx.exit(transform(inputs, out, source, settings, lambda recording: recording.pipe()))
 
 
+command.add_command(detect_command)
 command.add_command(filter_command)
 command.add_command(plot_command)

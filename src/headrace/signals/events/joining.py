@@ -51,10 +51,13 @@ class Joiner:
         found = outcome.result.rows
         if not len(held) and not len(found):
             return found
-        rows = np.concatenate([held, found])
+        rows = np.empty(len(held) + len(found), PIECE)  # concatenate would look at every field of the dtype first
+        rows[: len(held)], rows[len(held) :] = held, found
         rows["channel"][len(held) :] += first
-        order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
-        rows = rows[order]
+        order = np.arange(len(rows))
+        if stop - first > 1:
+            order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
+            rows = rows[order]
         heads = self._heads(rows)
         tails = np.append(heads[1:], len(rows)) - 1
         events = _joined(rows, heads, tails)

@@ -21,6 +21,8 @@ EVENT: DType = np.dtype(
         ("time_s", np.float64),
     ]
 )
-"""One event, a row of an event table. `start` and `end` are samples of the flow, half-open; `channel` is its channel;
-`peak` is the sample of the event that lies farthest from the median of its block, the first of equals; `amplitude` is the
-value of that sample, in the flow's units; `time_s` is the time of `start`, seconds, NaN where the flow has no rate."""
+"""One event, a row of an event table.
+
+`start` and `end` are samples of the flow, half-open; `channel` is its channel; `peak` is the sample of the event that
+lies farthest from the median of its block, the first of equals; `amplitude` is the value of that sample, in the flow's
+units; `time_s` is the time of `start`, seconds, NaN where the flow has no rate."""

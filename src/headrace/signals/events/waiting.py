@@ -70,7 +70,7 @@ class WaitingRows(Closeable):
             return
         memory = _Sorted(self._sorted())
         self._keep(memory.rows[:0])
-        yield from _merged([*runs, memory], before, self._most)
+        yield from _merged([*runs, memory], before, self._most) if runs else [memory.below(before)]
         self._keep(memory.rows)
         for level in self._levels:
             for run in [run for run in level if run.empty]:
@@ -86,7 +86,7 @@ class WaitingRows(Closeable):
                 run.close()
 
     def _sorted(self) -> Array:
-        return _in_order(np.concatenate([np.empty(0, self._dtype), *self._recent]))
+        return _in_order(self._recent or [np.empty(0, self._dtype)])
 
     def _keep(self, rows: Array) -> None:
         self._recent, self._count = [rows] if len(rows) else [], len(rows)
@@ -203,8 +203,18 @@ class _Run(_Sorted):
         )
 
 
-def _in_order(rows: Array) -> Array:
-    return rows[np.lexsort((rows["channel"], rows["start"]))]
+def _in_order(parts: Sequence[Array]) -> Array:
+    rows = parts[0]
+    if len(parts) > 1:
+        rows = np.empty(
+            sum(map(len, parts)), parts[0].dtype
+        )  # concatenate would look at every field of the dtype first
+        at = 0
+        for part in parts:
+            rows[at : at + len(part)] = part
+            at += len(part)
+    start = rows["start"]
+    return rows if np.all(start[1:] > start[:-1]) else rows[np.lexsort((rows["channel"], start))]
 
 
 def _merged(sources: Sequence[_Sorted], before: int | None, most: int) -> Iterator[Array]:
@@ -216,7 +226,7 @@ def _merged(sources: Sequence[_Sorted], before: int | None, most: int) -> Iterat
         # What a source has not read yet starts at or after its last row: below that of all sources nothing is missing.
         limits = [int(source.rows["start"][-1]) for source in sources if source.more]
         limit = min([*limits, *([] if before is None else [before])], default=None)
-        rows = _in_order(np.concatenate([source.below(limit) for source in sources]))
+        rows = _in_order([source.below(limit) for source in sources])
         if not len(rows):
             return
         for start in range(0, len(rows), most):

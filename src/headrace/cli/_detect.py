@@ -1,0 +1,70 @@
+"""``headrace signal detect``: the events of a recording, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from headrace.cli._batch import transform
+from headrace.cli._help import examples
+from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
+
+__all__ = ["detect_command"]
+
+_RULE = (
+    click.option("--threshold", "k", type=click.FloatRange(min=0), required=True, metavar="K",
+                 help="How many times the noise a sample must lie from the median."),
+    click.option("--polarity", type=click.Choice(["both", "pos", "neg"]), default="both", show_default=True,
+                 help="Samples above the median, below it, or both."),
+    click.option("--noise", type=click.Choice(["mad", "std"]), default="mad", show_default=True,
+                 help="Median absolute deviation, scaled to a normal's standard deviation; or standard deviation."),
+    click.option("--block", type=click.IntRange(min=1), metavar="N",
+                 help="Samples whose median and noise count for each of them (default 1000000)."),
+    click.option("--window", type=click.IntRange(min=1), metavar="W",
+                 help="In place of --block: judge each sample by the W samples around it."),
+    click.option("--merge-gap", type=click.IntRange(min=0), default=0, show_default=True, metavar="G",
+                 help="Make one event of those with at most G samples between them."),
+    click.option("--min-length", type=click.IntRange(min=1), default=1, show_default=True, metavar="L",
+                 help="Drop events shorter than L samples, after merging."),
+    click.option("--nan", type=click.Choice(["raise", "ignore", "gap"]), default="raise", show_default=True,
+                 help="What NaN does: raise an error, be as if missing, or end an event as a gap does."),
+)  # fmt: skip
+_NAMES = ("polarity", "noise", "block", "window", "merge_gap", "min_length", "nan")
+
+
+def _rule_options(command: Any) -> Any:
+    for option in reversed(_RULE):
+        command = option(command)
+    return command
+
+
+@click.command(
+    name="detect",
+    epilog=examples(
+        "headrace signal detect recording.npy events.csv --threshold 3.5",
+        "headrace signal detect day.bin events.parquet --threshold 5 --polarity neg --dtype int16 --n-channels 16",
+        "headrace signal detect recording.npy events.npy --threshold 4 --window 30001 --merge-gap 30 --min-length 5",
+    ),
+)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.argument("out", metavar="OUT")
+@_rule_options
+@source_options
+@run_options
+@click.pass_context
+def detect_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str, k: float, **values: Any) -> None:
+    """Find events: runs of samples further from the median than a multiple of the noise.
+
+    OUT is a .csv, .npy, .arrow or .parquet table with the columns start, end, channel, amplitude, peak and
+    time_s, in order of start, then channel. Each event is in it once, however long it is.
+    """
+    from headrace.signals import Threshold
+
+    rule = Threshold(k, **{name: values[name] for name in _NAMES})
+    source, settings = SourceOptions.of(values), RunSettings.of(values)
+
+    def table_of(recording: Any) -> Any:
+        return recording.detect(rule)  # run as a flow is: by `to_file` with the same options
+
+    ctx.exit(transform(inputs, out, source, settings, table_of))
