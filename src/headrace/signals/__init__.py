@@ -11,6 +11,7 @@ from headrace.core import registry
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.events import EVENT, Detector, Threshold, detector
+from headrace.signals.features import BandPower, Features
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import (
@@ -30,10 +31,12 @@ from headrace.signals.wave_sink import WavSink
 
 __all__ = [
     "EVENT",
+    "BandPower",
     "BlockMedian",
     "CommonReference",
     "Detector",
     "Detrend",
+    "Features",
     "Fir",
     "Flow",
     "Map",
