@@ -28,6 +28,8 @@ from headrace.signals.operators import (
 )
 from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
+from headrace.signals.window_dataset import Windows
+from headrace.signals.windowing import windows
 
 __all__ = [
     "EVENT",
@@ -48,6 +50,7 @@ __all__ = [
     "SosFilt",
     "SosFiltFilt",
     "Threshold",
+    "Windows",
     "butter",
     "cheby1",
     "cheby2",
@@ -59,6 +62,7 @@ __all__ = [
     "iirnotch",
     "open",
     "open_all",
+    "windows",
 ]
 
 registry.register("sink", ".wav", WavSink)
