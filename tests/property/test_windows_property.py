@@ -221,7 +221,7 @@ def test_a_wrong_window_is_found(monkeypatch: pytest.MonkeyPatch, owner: Any, na
         prop()
 
 
-def test_an_event_kept_across_a_border_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_one_sample_off_in_its_window_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     starts_of = window_places._window_starts
     monkeypatch.setattr(
         window_places, "_window_starts", lambda table, length, align: starts_of(table, length - 2, align)
