@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
+from headrace.core.blockwise import Block
+from headrace.core.chunk import Chunk
+from headrace.core.operator import Spec
+from headrace.core.span import Span
 from headrace.errors import MissingExtra, SchemaError
 from headrace.signals import BandPower, Features, concat, from_array
 
@@ -187,3 +192,20 @@ def test_many_channels_in_a_small_budget_are_worked_on_in_groups_and_rows_stay_i
     rows = np.concatenate([batch.copy() for batch in table.batches(memory="6MB", threads=2)])
     assert np.array_equal(rows, np.sort(rows, order=["start", "channel"]))
     assert rows.tobytes() == table.to_array(memory="256MB").tobytes()
+
+
+@pytest.mark.parametrize("length", [50, 3000, 70_000])
+def test_the_plan_counts_the_memory_that_a_block_takes(length: int, rng: np.random.Generator) -> None:
+    features = Features(*NAMES, BandPower(0), length=length, hop=length // 2)
+    plan = features.plan(Spec(None, (3,), np.dtype(np.float32), 1000.0))
+    span = Span(0, plan.block)
+    window = Chunk(Span(0, plan.block + plan.halo.right), rng.random((plan.block + plan.halo.right, 3), np.float32))
+    block = Block(0, span, False, window, range(3))
+    features.work(plan, block)
+    tracemalloc.start()
+    try:
+        features.work(plan, block)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= plan.overhead + 3 * plan.workspace
