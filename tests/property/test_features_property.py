@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import Any
 
 import numpy as np
@@ -31,11 +30,11 @@ def expected_row(x: np.ndarray) -> list[float]:
         np.sqrt(np.mean(np.square(x))),
         np.mean(x),
         np.std(x),
-        max(abs(x)),
-        max(x) - min(x),
-        sum(a != b for a, b in itertools.pairwise(below)),
-        sum(abs(b - a) for a, b in itertools.pairwise(x)),
-        max(x) - np.mean(x),
+        np.max(abs(x)),
+        np.max(x) - np.min(x),
+        np.sum(below[1:] != below[:-1]),
+        np.sum(abs(x[1:] - x[:-1])),
+        np.max(x) - np.mean(x),
         np.sum(density[frequencies < 120]) * FS / len(x),
         np.sum(density[frequencies >= 200]) * FS / len(x),
     ]
