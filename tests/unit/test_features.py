@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import periodogram
 
 from headrace.core.blockwise import Block
 from headrace.core.chunk import Chunk
@@ -162,6 +163,19 @@ def test_the_power_of_a_tone_is_in_its_band() -> None:
     rows = tone.features(BandPower(3, 8, label="on"), BandPower(10, 50, label="off"), length=1000).to_array()
     assert rows["on"][0] == pytest.approx(2.0)
     assert rows["off"][0] == pytest.approx(0, abs=1e-20)
+
+
+@pytest.mark.parametrize("length", [35, 49, 65, 100])
+def test_a_bin_on_the_edge_of_two_bands_is_in_the_upper_one(length: int, rng: np.random.Generator) -> None:
+    edge = 200 if length != 49 else 1000 / 7
+    rec = from_array(rng.standard_normal(length), fs=1000)
+    bands = BandPower(0, edge, label="low"), BandPower(edge, label="high"), BandPower(0, label="all")
+    row = rec.features(*bands, length=length).to_array()[0]
+    density = periodogram(np.asarray(rec), 1000, "hann")[1] * 1000 / length
+    first = round(edge * length / 1000)
+    assert row["low"] == pytest.approx(np.sum(density[:first]))
+    assert row["high"] == pytest.approx(np.sum(density[first:]))
+    assert row["low"] + row["high"] == pytest.approx(row["all"])
 
 
 def test_without_scipy_only_band_power_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

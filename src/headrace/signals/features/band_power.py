@@ -39,8 +39,10 @@ class BandPower:
     Notes
     -----
     The sum over the bins in [lo, hi) of ``scipy.signal.periodogram(window, fs, "hann")``, times the width of a bin,
-    fs / length: the squared units of the signal. As there, the window's mean is taken away first, the Hann window is
-    the periodic one, and the spectrum is one-sided. Computed in float64 with ``scipy.fft``.
+    fs / length: the squared units of the signal. Bin k lies at k * fs / length, rounded once, so that a bin on the edge
+    of a band is told right (SciPy's own frequencies may be a rounding beside it). As there, the window's mean is taken
+    away first, the Hann window is the periodic one, and the spectrum is one-sided. Computed in float64 with
+    ``scipy.fft``.
 
     References
     ----------
@@ -84,7 +86,7 @@ class BandPower:
         top = fs / 2 if self.hi is None else self.hi
         if top > fs / 2 or self.lo > fs / 2:
             raise SchemaError(f"{self!r} reaches beyond {fs / 2:g} Hz, half the rate of {fs:g} Hz: take a lower band")
-        bins = np.arange(length // 2 + 1) * (fs / length)
+        bins = np.arange(length // 2 + 1) * fs / length  # a product first: 13 * 1000 / 65 is 200
         first, last = np.searchsorted(bins, [self.lo, np.inf if self.hi is None else self.hi])
         if first == last:
             raise SchemaError(
