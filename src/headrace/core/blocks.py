@@ -103,6 +103,9 @@ class BlockEngine:
     def _window_bytes(self, channels: int) -> int:
         return self._longest * channels * self._spec.dtype.itemsize
 
+    def _work_bytes(self, channels: int) -> int:
+        return self._plan.workspace * channels + self._plan.overhead
+
     def _too_small(self, budget: Budget, needed: int) -> BudgetTooSmall:
         needed += budget.used
         return BudgetTooSmall(
@@ -212,7 +215,7 @@ class _PulledBlocks(BlockEngine):
 
     def _cost(self, fit: _Fit) -> int:
         bench = Bench.nbytes(self._bench_sizes(fit))
-        each = self._sections.thread_bytes + bench + self._plan.workspace * fit.group
+        each = self._sections.thread_bytes + bench + self._work_bytes(fit.group)
         return self._sections.shared_bytes + fit.threads * each
 
     def _candidates(self) -> Iterator[_Fit]:
@@ -295,7 +298,7 @@ class _PushedBlocks(BlockEngine):
     def _cost(self, threads: int) -> tuple[int, int]:
         """Give the bytes of a run with so many threads, and those of them that are lent as windows."""
         lent = (threads + 2) * whole_pages(self._window_bytes(self._spec.n_channels))
-        return lent + threads * self._plan.workspace * self._spec.n_channels, lent
+        return lent + threads * self._work_bytes(self._spec.n_channels), lent
 
 
 def _until(chunks: Iterator[Chunk], offset: int, n: int | None) -> Iterator[Array]:

@@ -41,6 +41,8 @@ class BlockPlan:
         Samples of context left and right of a block, less where the segment ends.
     workspace : int
         Bytes that one call may use beyond its window, for each channel of the window.
+    overhead : int
+        Bytes that one call may use beyond that, however many channels there are.
     channels_apart : bool
         Whether a channel's results depend on that channel alone, so that a block too wide for the budget may be
         worked on in groups of channels.
@@ -52,6 +54,7 @@ class BlockPlan:
     block: int
     halo: Halo = field(default_factory=Halo)
     workspace: int = 0
+    overhead: int = 0
     channels_apart: bool = False
     detail: Any = None
 

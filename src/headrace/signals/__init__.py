@@ -11,6 +11,7 @@ from headrace.core import registry
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
 from headrace.signals.events import EVENT, Detector, Threshold, detector
+from headrace.signals.features import BandPower, Features
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
 from headrace.signals.operators import (
@@ -27,13 +28,17 @@ from headrace.signals.operators import (
 )
 from headrace.signals.recording import Recording
 from headrace.signals.wave_sink import WavSink
+from headrace.signals.window_dataset import Windows
+from headrace.signals.windowing import windows
 
 __all__ = [
     "EVENT",
+    "BandPower",
     "BlockMedian",
     "CommonReference",
     "Detector",
     "Detrend",
+    "Features",
     "Fir",
     "Flow",
     "Map",
@@ -45,6 +50,7 @@ __all__ = [
     "SosFilt",
     "SosFiltFilt",
     "Threshold",
+    "Windows",
     "butter",
     "cheby1",
     "cheby2",
@@ -56,6 +62,7 @@ __all__ = [
     "iirnotch",
     "open",
     "open_all",
+    "windows",
 ]
 
 registry.register("sink", ".wav", WavSink)

@@ -82,3 +82,30 @@ class Flow(CoreFlow):
         if callable(getattr(detector, "work", None)) and not options:
             return self.tabulate(detector)  # type: ignore[arg-type]
         return self.tabulate(function_detector(detector, **options))  # type: ignore[arg-type]
+
+    def features(self, *what: Any, length: int | str, hop: int | str | None = None) -> RowFlow:
+        """Describe windows of the signal by numbers, each channel by itself.
+
+        Parameters
+        ----------
+        *what : str, (str, callable) or BandPower
+            Features, by name or as objects; see `headrace.signals.Features`.
+        length, hop : int or str
+            Samples in a window and from one start to the next, or times such as ``"10ms"``; `hop` is `length` by
+            default.
+
+        Returns
+        -------
+        RowFlow
+            Rows of start, end, channel, time_s, and a float64 column for each feature, in order of (start, channel).
+
+        Raises
+        ------
+        SchemaError
+            If a feature is unknown, or cannot be told from what the flow gives.
+        MissingExtra
+            If a feature needs SciPy and it is not installed.
+        """
+        from headrace.signals.features import Features
+
+        return self.tabulate(Features(*what, length=length, hop=hop))

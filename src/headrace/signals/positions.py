@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.errors import SchemaError
 
-__all__ = ["parse_position"]
+__all__ = ["parse_length", "parse_position"]
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _MOST = 2.0**62
@@ -52,6 +52,34 @@ def parse_position(position: Any, n: int, fs: float | None) -> int:
     except TypeError as error:
         raise SchemaError(f"a position is a sample number or a time such as '10s': got {position!r}") from error
     return max(0, index + n) if index < 0 else index
+
+
+def parse_length(name: str, length: Any, fs: float | None) -> int:
+    """Turn a length into a number of samples, at least 1.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called, for errors.
+    length : int or str
+        Samples, or a time such as ``"10ms"``.
+    fs : float or None
+        Samples per second, needed for times.
+
+    Raises
+    ------
+    SchemaError
+        If it is neither, is less than one sample, or a time is given and no rate is known.
+
+    Examples
+    --------
+    >>> parse_length("length", "10ms", fs=30_000.0)
+    300
+    """
+    samples = parse_position(length, 0, fs)
+    if samples < 1:
+        raise SchemaError(f"{name}= is at least 1 sample: got {length!r}")
+    return samples
 
 
 def _from_time(text: str, fs: float | None) -> int:

@@ -176,6 +176,10 @@ class Recording(Closeable):
         """Find events; see `Flow.detect`."""
         return self.pipe().detect(detector, **options)
 
+    def features(self, *what: Any, length: int | str, hop: int | str | None = None) -> RowFlow:
+        """Describe windows by numbers; see `Flow.features`."""
+        return self.pipe().features(*what, length=length, hop=hop)
+
     def view(self, start: int | str | None = None, stop: int | str | None = None) -> Array:
         """Map samples into memory without a copy: the explicit zero-copy door.
 
