@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -143,10 +144,15 @@ class Scene:
             writer.writerows(
                 [e.start, e.end, e.channel, f"{e.start / FS:.6f}", f"{e.amplitude * SCALE_UV:.1f}"] for e in events
             )
-        with recording.open("wb") as file:
-            for start, block in self._blocks(events):
-                file.write(memoryview(block).cast("B"))
+        with recording.open("wb") as file, ThreadPoolExecutor(1) as pool:
+            writing: Future[int] | None = None
+            for start, block in self._blocks(events):  # made while the one before is being written
+                if writing is not None:
+                    writing.result()
+                writing = pool.submit(file.write, memoryview(block).cast("B"))
                 progress(start + len(block))
+            if writing is not None:
+                writing.result()
         return len(events)
 
     def _blocks(self, events: list[Event]) -> Any:

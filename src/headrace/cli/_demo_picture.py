@@ -76,7 +76,7 @@ def draw(recording: Path, filtered: Path, picture: Path, scene: Scene, found: Ar
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2, width_ratios=[2.4, 1])
     figure.suptitle(
-        "Short bursts under baseline wander and mains hum; what the band-pass from 300 to 6000 Hz leaves, and what is found in it",
+        "Short bursts under baseline wander and mains hum, and what the band-pass from 300 to 6000 Hz leaves of it",
         fontsize=13, x=0.01, ha="left",
     )  # fmt: skip
     with (
