@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.signal
@@ -48,11 +49,13 @@ def test_the_demo_shows_a_table_and_leaves_a_picture(tmp_path: Path) -> None:
     done = demo("--size", "4MB", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    for words in ("headrace", "plain NumPy/SciPy", "chunk loop by hand", "peak memory", "file-mapped", "Events found"):
+    for words in ("headrace", "plain NumPy/SciPy", "chunk loop by hand", "peak memory", "file-mapped"):
         assert words in done.stdout
+    assert "found exactly once" in done.stdout
+    assert max(map(len, done.stdout.replace(str(tmp_path), "").splitlines())) <= 100
     folder = tmp_path / "headrace-demo"
     assert {path.name for path in folder.iterdir()} == {
-        "before-after.png", "made-by-headrace-demo.txt", "taps.npy", "truth.csv",
+        "before-after.png", "events.csv", "made-by-headrace-demo.txt", "taps.npy", "truth.csv",
     }  # fmt: skip
     assert (folder / "before-after.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "before-after.png").stat().st_size > 50_000
@@ -81,7 +84,26 @@ def test_under_a_memory_limit_of_2_gb_json_gives_what_was_measured(tmp_path: Pat
     with (tmp_path / "here" / "truth.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == filtered["recording"]["events"] > 0
-    assert list(rows[0]) == ["sample", "time_s", "channel", "amplitude_uv"]
+    assert list(rows[0]) == ["start", "end", "channel", "time_s", "amplitude_uv"]
+    check_detection(report["jobs"]["detect"], len(rows))
+    with (tmp_path / "here" / "events.csv").open() as file:
+        assert list(next(csv.reader(file))) == ["start", "end", "channel", "amplitude", "peak", "time_s"]
+    assert report["jobs"]["picture"]["path"] == "here/before-after.png"
+
+
+def check_detection(detect: dict[str, Any], planted: int) -> None:
+    ours, loop = detect["contenders"]["headrace"], detect["contenders"]["loop"]
+    assert ours["once"] == ours["planted"] == planted
+    assert (ours["split"], ours["missed"], ours["false"], ours["longest_rows"]) == (0, 0, 0, 1)
+    assert ours["across_once"] == ours["across"] > 5
+    # the loop sees the same thresholds, so all it loses is what lies across its borders
+    assert (loop["planted"], loop["missed"]) == (planted, 0)
+    assert loop["split"] == loop["across"] == ours["across"]
+    assert loop["longest_rows"] == 4
+    for contender in (ours, loop):
+        assert contender["seconds"] > 0
+        assert contender["total"] > contender["anon"] > 0
+        assert contender["why_part"] == ""
 
 
 def test_without_scipy_and_matplotlib_it_says_what_is_left_out(tmp_path: Path) -> None:
@@ -92,7 +114,7 @@ def test_without_scipy_and_matplotlib_it_says_what_is_left_out(tmp_path: Path) -
     assert "pip install 'headrace[plot]'" in done.stdout
     assert "Plain NumPy/SciPy is left out" in done.stdout
     assert "pip install 'headrace[signals]'" in " ".join(done.stdout.split())
-    assert "Events found" in done.stdout
+    assert "Events found" in done.stdout  # with NumPy alone
 
 
 def test_a_folder_of_the_users_is_not_touched(tmp_path: Path) -> None:
@@ -120,4 +142,4 @@ def test_ctrl_c_ends_the_demo_and_removes_what_is_big(tmp_path: Path) -> None:
         "made-by-headrace-demo.txt",
         "taps.npy",
         "truth.csv",
-    }
+    }  # and no events yet

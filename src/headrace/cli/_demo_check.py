@@ -14,6 +14,7 @@ from headrace.cli._demo_data import N_CHANNELS, SCALE_UV
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from headrace.cli._demo_data import Event
     from headrace.core.arrays import Array
 
 __all__ = ["Accuracy", "accuracy", "events_found"]
@@ -86,15 +87,15 @@ def accuracy(recording: Path, taps: Path, result: Path, cost: Cost | Failure) ->
     return Accuracy((distance / answer) ** 0.5 if answer else 0.0, largest * SCALE_UV, len(spans))
 
 
-def events_found(filtered: Path, events: list[tuple[int, int, float]]) -> int:
+def events_found(filtered: Path, events: list[Event]) -> int:
     """Count the events that stand out of the noise where they are known to be."""
     found = 0
     with signals.open(filtered) as y:
         # of a normal distribution, whatever stands out of it
         noise = np.median(np.abs(np.asarray(y[:_NOISE_SAMPLES])), axis=0) / 0.6745
-        for place, channel, _ in events:
-            trough = np.asarray(y[max(0, place - 8) : place + 8])[:, channel].min()
-            found += bool(trough < -_THRESHOLD * noise[channel])
+        for event in events:
+            trough = np.asarray(y[max(0, event.place - 8) : event.place + 8])[:, event.channel].min()
+            found += bool(trough < -_THRESHOLD * noise[event.channel])
     return found
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from headrace.cli._demo_check import Accuracy, accuracy, events_found
 from headrace.cli._demo_child import Cost, Failure, run_child
 from headrace.cli._demo_data import BAND_HZ, FS, N_CHANNELS, Scene, band_pass_taps
-from headrace.core.machine import limits, memory_available
+from headrace.cli._demo_part import ENOUGH, Part, part_of
+from headrace.cli._demo_table import comparison, cost_rows
 from headrace.core.sizes import format_bytes
-from headrace.errors import HeadraceError, MissingExtra
+from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FilterJob"]
 
-_PLAIN_NEEDS, _LOOP_MAPS = 12, 3  # bytes of memory, and of mappings, for each byte of recording
 _RIVALS = {"plain": "plain NumPy/SciPy", "loop": "a chunk loop by hand"}
+_NEEDS = {"plain": {"memory": 12, "most": ENOUGH}, "loop": {"mapped": 3}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Result:
     title: str
     cost: Cost | Failure
     accuracy: Accuracy | None
-    n_samples: int
+    part: Part
 
 
 class FilterJob:
@@ -42,7 +43,7 @@ class FilterJob:
 
     def run(self, folder: Path, size: int, stage: Stage, outcome: Outcome) -> None:
         """See `headrace.cli._demo_job.Job`."""
-        scene = Scene(max(2 * FS // 10, size // (2 * N_CHANNELS)))
+        scene = Scene.of_size(size)
         recording, truth = folder / "recording.bin", folder / "truth.csv"
         taps, filtered = folder / "taps.npy", folder / "filtered.npy"
         outcome.big += [recording, filtered, folder / "rival.npy"]
@@ -61,8 +62,7 @@ class FilterJob:
         tell = stage("looking for the events")
         found = events_found(filtered, scene.events())
         tell(1)
-        picture = self._picture(folder, scene, outcome, stage)
-        outcome.facts |= _facts(scene, results, found, picture)
+        outcome.facts |= _facts(scene, results, found)
         outcome.ok = found == n_events and all(r.accuracy.good for r in (results["headrace"],) if r.accuracy)
         _show(scene, results, found, outcome)
 
@@ -74,35 +74,28 @@ class FilterJob:
         )
         checked = accuracy(recording, taps, out, cost)
         tell(1)
-        return Result("headrace", cost, checked, scene.n_samples)
+        return Result("headrace", cost, checked, part_of(scene))
 
     def _rival(self, name: str, scene: Scene, files: tuple[Path, Path, Path], stage: Stage) -> Result:
         recording, taps, out = files
-        n = _prefix(name, scene)
-        part = "" if n == scene.n_samples else f", on the first {n / FS:.3g} s"
-        tell = stage(f"{_RIVALS[name]}{part}")
+        part = part_of(scene, **_NEEDS[name])
+        tell = stage(f"{_RIVALS[name]}, {part.words}" if part.why else _RIVALS[name])
         cost = run_child(
-            ["headrace.cli._demo_rivals", name, str(recording), str(taps), str(out), str(n), str(N_CHANNELS)], tell
+            [
+                "headrace.cli._demo_rivals",
+                name,
+                str(recording),
+                str(taps),
+                str(out),
+                str(part.n_samples),
+                str(N_CHANNELS),
+            ],
+            tell,
         )
         checked = accuracy(recording, taps, out, cost)
         out.unlink(missing_ok=True)
         tell(1)
-        return Result(_RIVALS[name], cost, checked, n)
-
-    def _picture(self, folder: Path, scene: Scene, outcome: Outcome, stage: Stage) -> str | None:
-        from headrace.cli._demo_picture import draw
-
-        tell = stage("drawing before and after")
-        path = folder / "before-after.png"
-        try:
-            draw(folder / "recording.bin", folder / "filtered.npy", path, scene)
-        except MissingExtra as error:
-            outcome.shown.append(f"[yellow]No picture[/]: {error}.".replace("[plot]", r"\[plot]"))
-            return None
-        finally:
-            tell(1)
-        outcome.kept.insert(0, (path, "a stretch before and after, with the events marked"))
-        return str(path)
+        return Result(_RIVALS[name], cost, checked, part)
 
 
 def _touch_memory(path: Path, nbytes: int, stage: Stage) -> None:
@@ -123,19 +116,7 @@ def _touch_memory(path: Path, nbytes: int, stage: Stage) -> None:
         tell(1)
 
 
-def _prefix(name: str, scene: Scene) -> int:
-    """Give the samples a rival can take: all, or those that the memory here allows."""
-    mapped = limits().address_space
-    if name == "plain":
-        room = 9 * memory_available() // 10 // _PLAIN_NEEDS
-    elif mapped is not None:
-        room = mapped // 2 // _LOOP_MAPS
-    else:
-        return scene.n_samples
-    return min(scene.n_samples, max(FS, room // scene.frame_bytes))
-
-
-def _facts(scene: Scene, results: dict[str, Result], found: int, picture: str | None) -> dict[str, Any]:
+def _facts(scene: Scene, results: dict[str, Result], found: int) -> dict[str, Any]:
     return {
         "recording": {
             "n_samples": scene.n_samples,
@@ -146,14 +127,13 @@ def _facts(scene: Scene, results: dict[str, Result], found: int, picture: str | 
             "events": len(scene.events()),
         },
         "contenders": {
-            name: {"n_samples": result.n_samples}
+            name: {"n_samples": result.part.n_samples, "why_part": result.part.why}
             | result.cost.to_dict()
             | (result.accuracy.to_dict() if result.accuracy else {})
             | (_relative(scene, result.cost) if isinstance(result.cost, Cost) else {})
             for name, result in results.items()
         },
         "events_found": found,
-        "picture": picture,
     }
 
 
@@ -162,42 +142,24 @@ def _relative(scene: Scene, cost: Cost) -> dict[str, float]:
 
 
 def _show(scene: Scene, results: dict[str, Result], found: int, outcome: Outcome) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     low, high = BAND_HZ
     minutes, n_bytes = scene.n_samples / FS / 60, scene.n_samples * scene.frame_bytes
     length = f"{minutes:.1f} min" if minutes >= 1 else f"{minutes * 60:.3g} s"
     title = f"Band-pass, {low:g} to {high:g} Hz, 1,023 taps, of {N_CHANNELS} channels of int16"
     outcome.shown.append(f"[bold]{title}[/]: {length} at {FS / 1000:g} kHz, {format_bytes(n_bytes)}\n")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", style="dim")
-    for name, result in results.items():
-        table.add_column(result.title, justify="right", style="bold green" if name == "headrace" else "")
-    for title, cell in _ROWS.items():
-        table.add_row(title, *(cell(scene, result) for result in results.values()))
+    costs = [result.cost for result in results.values()]
+    accuracies = [result.accuracy for result in results.values()]
+    rows = {
+        "filtered": ["failed" if isinstance(r.cost, Failure) else r.part.words for r in results.values()],
+        **cost_rows(costs),
+        "  / size of its input": [
+            f"{_relative(scene, cost)['peak_to_file']:.3g} x" if isinstance(cost, Cost) else "-" for cost in costs
+        ],
+        "error, relative": [f"{a.relative:.1e}" if a else "-" for a in accuracies],
+        "error, largest": [f"{a.largest_uv:.1e} uV" if a else "-" for a in accuracies],
+    }
+    table = comparison([result.title for result in results.values()], rows)
     outcome.shown += [table, *_notes(scene, results, found)]
-
-
-def _cost_cell(write: Any) -> Any:
-    return lambda scene, result: write(scene, result.cost) if isinstance(result.cost, Cost) else "-"
-
-
-_ROWS: dict[str, Any] = {
-    "filtered": lambda scene, result: (
-        "failed" if isinstance(result.cost, Failure) else "all" if result.n_samples == scene.n_samples
-        else f"first {result.n_samples / FS:.3g} s"
-    ),
-    "time": _cost_cell(lambda _, cost: f"{cost.seconds:.2f} s"),
-    "speed": _cost_cell(lambda _, cost: f"{cost.mb_per_s:,.0f} MB/s"),
-    "CPU": _cost_cell(lambda _, cost: f"{cost.cpu_seconds:.2f} s"),
-    "peak memory": _cost_cell(lambda _, cost: format_bytes(cost.total)),
-    "  anonymous": _cost_cell(lambda _, cost: format_bytes(cost.anon)),
-    "  file-mapped": _cost_cell(lambda _, cost: format_bytes(cost.file)),
-    "  / size of the file": _cost_cell(lambda s, cost: f"{_relative(s, cost)['peak_to_file']:.3g} x"),
-    "error, relative": lambda _, result: f"{result.accuracy.relative:.1e}" if result.accuracy else "-",
-    "error, largest": lambda _, result: f"{result.accuracy.largest_uv:.1e} uV" if result.accuracy else "-",
-}  # fmt: skip
 
 
 def _notes(scene: Scene, results: dict[str, Result], found: int) -> list[str]:
@@ -217,18 +179,19 @@ def _notes(scene: Scene, results: dict[str, Result], found: int) -> list[str]:
                         "[signals]", r"\[signals]"
                     )
                 )
-    for name, result in results.items():
-        if result.n_samples < scene.n_samples and isinstance(result.cost, Cost):
-            whole = result.cost.total / result.n_samples * scene.n_samples
-            room = "address space" if name == "loop" else "memory"
+    for result in results.values():
+        if result.part.why and isinstance(result.cost, Cost):
+            whole = result.cost.total / result.part.n_samples * scene.n_samples
             notes.append(
-                f"{result.title[0].upper()}{result.title[1:]} got the first {result.n_samples / FS:.3g} s alone, as "
-                f"{room} is short here: all of it would take about {format_bytes(whole)}."
+                f"{result.title[0].upper()}{result.title[1:]} did the first {format_bytes(result.part.nbytes)} alone, "
+                f"{result.part.why}; all of it would take about {format_bytes(whole)} of memory."
             )
     if ours.accuracy:
         notes.append(
             f"Errors are against direct convolution in float64 at {ours.accuracy.places} places, among them both ends "
             "and the borders of headrace's chunks."
         )
-    notes.append(f"Events found in the filtered recording: [bold]{found:,} of {len(scene.events()):,}[/].")
+    notes.append(
+        f"Planted events that stand out of the filtered recording: [bold]{found:,} of {len(scene.events()):,}[/]."
+    )
     return notes

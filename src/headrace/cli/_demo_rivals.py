@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.report import peak_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from headrace.core.arrays import Array
 
 __all__ = ["main"]
 
@@ -54,10 +56,51 @@ def loop(recording: str, taps_path: str, out: str, n_samples: int, n_channels: i
     return job
 
 
+def detect(filtered: str, settings: str, out: str, n_samples: int, n_channels: int) -> Callable[[], None]:
+    """Map the filtered recording and go through it chunk by chunk, with a threshold from each."""
+    import numpy as np
+
+    k, gap, chunk = (int(word) for word in settings.split(","))
+
+    def job() -> None:
+        with Path(filtered).open("rb") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            offset = file.tell()
+        x = np.memmap(filtered, np.float32, "r", offset, (n_samples, n_channels))
+        with Path(out).open("w", encoding="utf-8") as table:
+            table.write("start,end,channel,amplitude\n")
+            for start in range(0, n_samples, chunk):
+                part = np.array(x[start : start + chunk])
+                part -= np.median(part, axis=0)
+                size = np.abs(part)
+                beyond = size > k * np.median(size, axis=0) / 0.6745
+                for channel in range(n_channels):
+                    for first, last in _runs(beyond[:, channel], gap):
+                        peak = first + size[first:last, channel].argmax()
+                        table.write(f"{start + first},{start + last},{channel},{part[peak, channel]}\n")
+                _tell({"done": min(start + chunk, n_samples) / n_samples})
+
+    return job
+
+
+def _runs(beyond: Array, gap: int) -> Iterator[tuple[int, int]]:
+    """Give first and last (exclusive) of each run of True; runs at most `gap` apart are one."""
+    import numpy as np
+
+    edges = np.flatnonzero(np.diff(beyond, prepend=False, append=False))
+    firsts, lasts = edges[::2], edges[1::2]
+    apart = firsts[1:] - lasts[:-1] > gap
+    yield from zip(
+        firsts[np.append(True, apart)[: len(firsts)]], lasts[np.append(apart, True)[: len(lasts)]], strict=True
+    )
+
+
 def main(name: str, *arguments: str) -> None:
     """Run one rival and print what it took."""
-    recording, taps, out, n_samples, n_channels = arguments
-    job = {"plain": plain, "loop": loop}[name](recording, taps, out, int(n_samples), int(n_channels))
+    source, settings, out, n_samples, n_channels = arguments
+    make, itemsize = {"plain": (plain, 2), "loop": (loop, 2), "detect": (detect, 4)}[name]
+    job = make(source, settings, out, int(n_samples), int(n_channels))
     watch = _Watch()
     began, cpu = time.perf_counter(), time.process_time()
     job()
@@ -67,7 +110,7 @@ def main(name: str, *arguments: str) -> None:
         {
             "n_samples": int(n_samples),
             "seconds": seconds,
-            "mb_per_s": int(n_samples) * int(n_channels) * 2 / seconds / 1e6,
+            "mb_per_s": int(n_samples) * int(n_channels) * itemsize / seconds / 1e6,
             "cpu_seconds": cpu_seconds,
             "peak_rss_bytes": {"total": peak_memory(), "anon": anon, "file": file},
         }
