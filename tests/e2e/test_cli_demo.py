@@ -77,7 +77,6 @@ def test_under_a_memory_limit_of_2_gb_json_gives_what_was_measured(tmp_path: Pat
         assert contender["seconds"] > 0
         assert contender["total"] > contender["anon"] > 0
     assert filtered["contenders"]["headrace"]["relative"] <= 3e-7
-    assert filtered["events_found"] == filtered["recording"]["events"]
     n = filtered["recording"]["n_samples"]
     assert (tmp_path / "here" / "recording.bin").stat().st_size == n * 32
     assert np.load(tmp_path / "here" / "filtered.npy", mmap_mode="r").shape == (n, 16)

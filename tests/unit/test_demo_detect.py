@@ -1,17 +1,23 @@
 """How the demo judges events that were found, what it plants, and how much its rivals are given."""
 
 import csv
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from headrace.cli import _demo_part
+from headrace.cli import _demo_detect, _demo_part
+from headrace.cli._demo_child import Cost, Failure
 from headrace.cli._demo_data import FS, N_CHANNELS, TRAIN_PERIOD, Event, Scene
+from headrace.cli._demo_detect import DetectJob
+from headrace.cli._demo_job import Outcome
 from headrace.cli._demo_part import part_of
 from headrace.cli._demo_rivals import _runs
 from headrace.cli._demo_score import Score, read_rows, score
 from headrace.core.arrays import Array
+from headrace.errors import HeadraceError
 
 CHUNK = 1000
 EVENTS = [Event(500, 3, 600.0), Event(1000, 4, 600.0), Event(2500, 7, 600.0), Event(3400, 13, 900.0, n_bursts=5)]
@@ -117,3 +123,55 @@ def test_a_rival_is_given_the_part_for_which_there_is_room_and_told_why(monkeypa
     scarce = part_of(scene, memory=12, most=whole // 2)
     assert (scarce.nbytes, scarce.why) == (scarce.n_samples * scene.frame_bytes, "as memory is short here")
     assert scarce.n_samples == 9 * whole // 10 // 12 // scene.frame_bytes
+
+
+Rows = list[tuple[int, int, int]]
+
+
+def first_in_two(rows: Rows) -> Rows:
+    start, end, channel = rows[0]
+    return [(start, start + 36, channel), (start + 36, end, channel), *rows[1:]]
+
+
+def detect(
+    folder: Path, patch: pytest.MonkeyPatch, change: Callable[[Rows], Rows], loop: Cost | Failure | None = None
+) -> Outcome:
+    """Run the job with children that write down what was planted, headrace's with a change."""
+    scene = Scene.of_size(1_000_000)
+    right = [(event.start, event.end, event.channel) for event in scene.events()]
+    cost = Cost(scene.n_samples, 1.0, 1.0, 10.0, 4_000_000, 2_000_000, 1_000_000)
+
+    def run_child(arguments: Sequence[str], _: Callable[[float], Any]) -> Cost | Failure:
+        ours = arguments[0].endswith("_demo_detector")
+        rows = change(right) if ours else right
+        out = folder / ("events.csv" if ours else "rival.csv")
+        out.write_text("start,end,channel\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+        return cost if ours or loop is None else loop
+
+    patch.setattr(_demo_detect, "run_child", run_child)
+    outcome = Outcome()
+    DetectJob().run(folder, 1_000_000, lambda _: lambda _: None, outcome)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("change", "good"), [(lambda rows: rows, True), (first_in_two, False), (lambda rows: rows[1:], False)]
+)
+def test_the_job_is_good_if_each_planted_event_was_found_exactly_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Rows], Rows], good: bool
+) -> None:
+    outcome = detect(tmp_path, monkeypatch, change)
+    assert outcome.ok is good
+    assert not (tmp_path / "rival.csv").exists()
+
+
+def test_a_loop_that_cannot_run_is_left_out_and_headrace_that_cannot_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = detect(tmp_path, monkeypatch, list, Failure("MemoryError"))
+    assert outcome.ok
+    assert outcome.facts["contenders"]["loop"]["error"] == "MemoryError"
+    assert any("left out[/]: MemoryError" in str(shown) for shown in outcome.shown)
+    monkeypatch.setattr(_demo_detect, "run_child", lambda *_: Failure("no room"))
+    with pytest.raises(HeadraceError, match="could not find the events: no room"):
+        DetectJob().run(tmp_path, 1_000_000, lambda _: lambda _: None, Outcome())

@@ -1,4 +1,4 @@
-"""Whether a filtered recording is right: against direct convolution in float64, and by the events in it."""
+"""Whether a filtered recording is right: against direct convolution in float64."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from headrace.cli._demo_data import N_CHANNELS, SCALE_UV
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headrace.cli._demo_data import Event
     from headrace.core.arrays import Array
 
-__all__ = ["Accuracy", "accuracy", "events_found"]
+__all__ = ["Accuracy", "accuracy"]
 
 _STRETCH = 1024
 _MAX_BORDERS = 16
-_NOISE_SAMPLES = 60_000
 _PROMISE = 3e-7  # relative L2 of float32 output: the exactness contract
-_THRESHOLD = 6.0  # noise standard deviations an event must stand out by
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +82,6 @@ def accuracy(recording: Path, taps: Path, result: Path, cost: Cost | Failure) ->
             answer += float(np.sum(wanted**2))
             largest = max(largest, float(np.abs(difference).max()))
     return Accuracy((distance / answer) ** 0.5 if answer else 0.0, largest * SCALE_UV, len(spans))
-
-
-def events_found(filtered: Path, events: list[Event]) -> int:
-    """Count the events that stand out of the noise where they are known to be."""
-    found = 0
-    with signals.open(filtered) as y:
-        # of a normal distribution, whatever stands out of it
-        noise = np.median(np.abs(np.asarray(y[:_NOISE_SAMPLES])), axis=0) / 0.6745
-        for event in events:
-            trough = np.asarray(y[max(0, event.place - 8) : event.place + 8])[:, event.channel].min()
-            found += bool(trough < -_THRESHOLD * noise[event.channel])
-    return found
 
 
 def _places(n: int, chunk: int) -> list[tuple[int, int]]:

@@ -122,14 +122,14 @@ def _notes(seconds: float, results: dict[str, Found]) -> list[str]:
             f"hand{f', in [bold]1/{memory:.0f}[/] of the memory' if memory >= 1.5 else ''}."
         )
         notes.append(
-            f"Both take a threshold from each {seconds:.3g} s; but where these meet the loop broke [bold]"
-            f"{loop.score.split:,} of {loop.score.planted:,}[/] events in pieces."
+            f"Both take a threshold from each {seconds:.3g} s; where these meet, the loop broke [bold]"
+            f"{loop.score.split:,} of {loop.score.planted:,}[/] events."
         )
         if loop.part.why:
             notes.append(f"The loop did the {loop.part.words} of recording alone, {loop.part.why}.")
     if ours.score:
         notes.append(
-            f"Events found exactly once by headrace: [bold]{ours.score.once:,} of {ours.score.planted:,}[/]; what the "
-            f"neighbours of their channels saw of them is {ours.score.neighbours:,} more."
+            f"Events found exactly once by headrace: [bold]{ours.score.once:,} of {ours.score.planted:,}[/]. Bursts "
+            f"reach the channels beside theirs, too: {ours.score.neighbours:,} rows more."
         )
     return notes
