@@ -1,10 +1,11 @@
 """Zero-phase band-pass of 16 and of 384 channels int16, from file to file, 2 threads.
 
-Question: how long does it take a person with a many-channel recording on disk to have it filtered without delay, and in
-how much memory and processor time?
-Method: int16 noise on a drift, 192 MB, is read from a raw file, filtered with a Butterworth band-pass of order 5 (300 to
-6000 Hz at 30 kHz, 5 sections), forwards and backwards, and written as float32 (headrace also as int16); each contender
-reads, filters, writes everything. Outputs are compared on stretches at both ends and inside with SciPy in float64.
+Question: how long does it take a person with a many-channel recording on disk to have it filtered without delay, and
+in how much memory and processor time?
+Method: int16 noise on a drift, 192 MB, is read from a raw file, filtered with a Butterworth band-pass of order 5
+(300 to 6000 Hz at 30 kHz, 5 sections), forwards and backwards, and written as float32 (headrace also as int16); each
+contender reads, filters, writes everything. Outputs are compared on stretches at both ends and inside with SciPy's in
+float64.
 Rival: scipy.signal.sosfiltfilt on the whole array, one thread, as it has none to give; SpikeInterface's
 bandpass_filter (sosfiltfilt on chunks of 1 s with its default margin), written by its own writer with 2 jobs.
 Caveats: SpikeInterface's answer depends on the chunk; its error is shown. Everything is in the page cache.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from headrace.core.flow import Flow
+from headrace.core.flow import SampleFlow
 from headrace.errors import SourceChanged, SourceIOError
 from headrace.signals import Fir, Recording, Scale
 from headrace.signals import open as open_recording
@@ -115,7 +115,7 @@ def test_a_file_is_never_made_of_a_source_that_changed(
         with opened(source) as rec:
             faulty = TriggeredSource(rec.source, dice.randrange(CHUNKS), lambda: damage(source, dice, samples, kind))
             with pytest.raises(SourceChanged):
-                Flow(faulty, (Scale(2.0),)).to_file(out / "y.npy", chunk=CHUNK, threads=THREADS)
+                SampleFlow(faulty, (Scale(2.0),)).to_file(out / "y.npy", chunk=CHUNK, threads=THREADS)
         assert list(out.iterdir()) == []
 
 
@@ -147,7 +147,7 @@ def test_a_failing_read_reaches_the_caller_as_it_is(
             raise error
 
         with opened(source) as rec:
-            flow = Flow(TriggeredSource(rec.source, dice.randrange(CHUNKS), fail), (Fir(np.ones(9)),))
+            flow = SampleFlow(TriggeredSource(rec.source, dice.randrange(CHUNKS), fail), (Fir(np.ones(9)),))
             with pytest.raises(SourceIOError) as caught:
                 flow.to_file(tmp_path / "y.npy", chunk=CHUNK, threads=threads)
             assert caught.value is raised

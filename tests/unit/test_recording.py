@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from headrace.core.flow import Flow
+from headrace.core.flow import SampleFlow
 from headrace.core.span import Span
 from headrace.errors import BudgetTooSmall, SchemaError, SourceChanged
 from headrace.signals import Fir, Recording, Scale, concat, from_array, from_iter, open_all
@@ -281,7 +281,12 @@ def test_a_stream_that_yields_something_else_in_the_middle_is_never_cut_short(st
         yield X[50:]
 
     for operators in ((), (Fir(np.ones(9)),)):
-        for use in (Flow.to_array, Flow.run, lambda flow: list(flow.chunks()), lambda flow: flow.to_file(path)):
+        for use in (
+            SampleFlow.to_array,
+            SampleFlow.run,
+            lambda flow: list(flow.chunks()),
+            lambda flow: flow.to_file(path),
+        ):
             with pytest.raises(SchemaError, match="item 1 of the iterator"):
                 use(from_iter(arrays()).pipe(*operators))
     assert list(tmp_path.iterdir()) == []

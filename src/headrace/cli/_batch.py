@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from headrace.cli._options import RunSettings, SourceOptions
     from headrace.core.report import RunReport
+    from headrace.core.rowflow import RowFlow
     from headrace.signals import Flow, Recording
 
 __all__ = ["expand", "transform"]
@@ -37,7 +38,7 @@ def transform(
     out: str,
     source: SourceOptions,
     settings: RunSettings,
-    flow_of: Callable[[Recording], Flow],
+    flow_of: Callable[[Recording], Flow | RowFlow],
 ) -> int:
     """Run a flow from each input into its output, and say what it did.
 
@@ -108,7 +109,7 @@ class _Batch:
 
     source: SourceOptions
     settings: RunSettings
-    flow_of: Callable[[Recording], Flow]
+    flow_of: Callable[[Recording], Flow | RowFlow]
     done: list[tuple[Path, RunReport]] = field(default_factory=list)
     failed: list[tuple[Path, BaseException]] = field(default_factory=list)
 

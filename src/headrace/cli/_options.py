@@ -133,7 +133,7 @@ _RUN = (
     click.option("--force", is_flag=True, help="Replace an existing output."),
     click.option("--durable", is_flag=True, help="Flush the output to the disk before it appears."),
     click.option("--tmp", type=click.Path(exists=True, file_okay=False, writable=True), metavar="DIR",
-                 help="Folder for temporary files; filter and convert need none."),
+                 help="Folder for temporary files, which --zero-phase and detect may need [default: the system's]."),
     click.option("--executor", default="threads", show_default=True, metavar="NAME",
                  help="Who does the work: threads, serial, or an installed engine."),
     click.option("--json", "as_json", is_flag=True, help="Print the run report as one JSON object on stdout."),
@@ -181,7 +181,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What the words of the command line say about a run; see `headrace.core.flow.Flow`."""
+    """What the words of the command line say about a run; see `headrace.core.flow.SampleFlow`."""
 
     memory: int
     threads: int | None
@@ -189,6 +189,7 @@ class RunSettings:
     force: bool
     durable: bool
     executor: str
+    tmp: str | None
     as_json: bool
     no_progress: bool
 
@@ -205,7 +206,7 @@ class RunSettings:
     @property
     def keywords(self) -> dict[str, Any]:
         """For `Flow.to_file`."""
-        names = ("memory", "threads", "out_dtype", "force", "durable", "executor")
+        names = ("memory", "threads", "out_dtype", "force", "durable", "executor", "tmp")
         return {name: getattr(self, name) for name in names}
 
 

@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import click
 
 from headrace.cli._help import examples
 from headrace.core import machine
+from headrace.core.spill import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,7 +265,7 @@ def _disks() -> Iterator[Row]:
     shm = "/dev/shm"
     for name, path in (
         ("shared memory", shm),
-        ("temporary files", tempfile.gettempdir()),
+        ("temporary files", temporary_folder()),
         ("this folder", "."),
     ):
         try:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headrace.core.operator import TwoWay, Windowed
 from headrace.core.pull import PullEngine
+from headrace.core.pulled_blocks import PulledBlocks
 from headrace.core.push import PushEngine
+from headrace.core.pushed_blocks import PushedBlocks
 from headrace.core.source import Source
 from headrace.core.twoway import TwoWaySource
-from headrace.core.twoway_engine import FallingEngine, SurveyedEngine
+from headrace.core.twoway_engine import FallingEngine, SurveyedBlocks, SurveyedEngine
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from headrace.core.blocks import BlockEngine
+    from headrace.core.blockwise import BlockFunction
     from headrace.core.engine import Engine, Means
+    from headrace.core.flow import SampleFlow
     from headrace.core.operator import Operator
     from headrace.core.source import StreamSource
 
-__all__ = ["check_order", "engine_for", "two_way_head"]
+__all__ = ["block_engine", "check_order", "engine_for"]
 
 
 def engine_for(source: Source | StreamSource, operators: Sequence[Operator], means: Means, *, in_order: bool) -> Engine:
     """Make the engine for a row of operators over a source; it has not begun."""
-    twice, rest = two_way_head(source, operators)
+    twice, rest = _two_way_head(source, operators)
     if twice is not None:
         tail = _all_windowed(rest)
         if not in_order and tail is not None and FallingEngine.serves(twice, tail):
@@ -36,7 +41,23 @@ def engine_for(source: Source | StreamSource, operators: Sequence[Operator], mea
     return PushEngine(source, operators, means)
 
 
-def two_way_head(
+def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -> BlockEngine:
+    """Choose and make the engine that runs a block function over a flow; it has not begun."""
+
+    def of(source: Source | StreamSource, operators: Sequence[Operator]) -> BlockEngine:
+        twice, rest = _two_way_head(source, operators)
+        if twice is not None:
+            return SurveyedBlocks(twice, of(twice, rest), means)
+        windowed = _all_windowed(operators)
+        if isinstance(source, Source) and windowed is not None:
+            return PulledBlocks(source, windowed, function, flow.spec, means)
+        push = PushEngine(source, operators, means)
+        return PushedBlocks(push, flow.segment_lengths(), function, flow.spec, means)
+
+    return of(flow.source, flow.operators)
+
+
+def _two_way_head(
     source: Source | StreamSource, operators: Sequence[Operator]
 ) -> tuple[TwoWaySource | None, Sequence[Operator]]:
     """Make one source of everything up to the first two-way operator; give it, if there is one, and what follows."""

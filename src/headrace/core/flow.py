@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from headrace.core.report import RunReport
     from headrace.core.source import StreamSource
 
-__all__ = ["Flow"]
+__all__ = ["SampleFlow"]
 
 
-class Flow:
+class SampleFlow:
     """A source and operators in a row; nothing happens until it is run.
 
     Made by ``recording.pipe(...)``. The output does not depend on how a flow is run: not on `memory`, `threads`,
@@ -115,9 +115,9 @@ class Flow:
         """What comes out."""
         return self._specs[-1].with_n(self.n_samples)
 
-    def pipe(self, *operators: Operator) -> Flow:
+    def pipe(self, *operators: Operator) -> SampleFlow:
         """Make a flow with more operators at its end."""
-        return Flow(self._source, (*self._operators, *operators))
+        return SampleFlow(self._source, (*self._operators, *operators))
 
     def chunks(self, **options: Unpack[RunKeywords]) -> Chunks:
         """Iterate over the output in order.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from headrace.core.blocks import block_engine
 from headrace.core.closeable import Closeable
+from headrace.core.engines import block_engine
 from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
     from headrace.core.blockwise import Tabulates
-    from headrace.core.flow import Flow
+    from headrace.core.flow import SampleFlow
     from headrace.core.report import RunReport
     from headrace.core.tables import TableSink
 
@@ -38,7 +38,7 @@ class RowFlow:
 
     Parameters
     ----------
-    flow : Flow
+    flow : SampleFlow
         What is tabulated.
     function : Tabulates
         How: a pure function of blocks, and the fold that makes rows of its results.
@@ -52,10 +52,10 @@ class RowFlow:
 
     Notes
     -----
-    The ways of running share the options of `headrace.core.flow.Flow`, without `out_dtype`.
+    The ways of running share the options of `headrace.core.flow.SampleFlow`, without `out_dtype`.
     """
 
-    def __init__(self, flow: Flow, function: Tabulates[Any], t0: float = 0.0) -> None:
+    def __init__(self, flow: SampleFlow, function: Tabulates[Any], t0: float = 0.0) -> None:
         self._flow, self._function, self._t0 = flow, function, t0
         self._dtype = self._fold_dtype()
 
@@ -65,7 +65,7 @@ class RowFlow:
         return self._dtype
 
     @property
-    def flow(self) -> Flow:
+    def flow(self) -> SampleFlow:
         """What is tabulated."""
         return self._flow
 

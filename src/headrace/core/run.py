@@ -38,7 +38,7 @@ __all__ = ["Chunks", "RunKeywords", "RunOptions", "check_complete"]
 
 
 class Row(Protocol):
-    """What is run: a source with operators in a row, as `headrace.core.flow.Flow` is."""
+    """What is run: a source with operators in a row, as `headrace.core.flow.SampleFlow` is."""
 
     @property
     def source(self) -> Source | StreamSource: ...
@@ -51,7 +51,7 @@ class Row(Protocol):
 
 
 class RunKeywords(TypedDict, total=False):
-    """The options that all ways of running a flow share; `headrace.core.flow.Flow` documents them."""
+    """The options that all ways of running a flow share; `headrace.core.flow.SampleFlow` documents them."""
 
     memory: int | str | Budget | None
     threads: int | None

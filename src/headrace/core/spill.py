@@ -15,7 +15,7 @@ from headrace.errors import OutputError
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
 
-__all__ = ["RowStore"]
+__all__ = ["RowStore", "temporary_folder"]
 
 
 class RowStore:
@@ -51,7 +51,7 @@ class RowStore:
         if total <= limit:
             self._rows = np.empty((count, *shape), dtype)
         else:
-            self._fd = _unlinked(tmp or tempfile.gettempdir(), total)
+            self._fd = _unlinked(temporary_folder(tmp), total)
 
     @staticmethod
     def memory(count: int, row_bytes: int, limit: int) -> int:
@@ -82,6 +82,17 @@ class RowStore:
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
             self.close()
+
+
+def temporary_folder(chosen: str | os.PathLike[str] | None = None) -> str:
+    """Give the folder for temporary files: the one chosen, else ``TMPDIR``, else ``/var/tmp``.
+
+    Not ``/tmp`` before them: on many systems it lies in memory.
+    """
+    if chosen is not None:
+        return os.fspath(chosen)
+    usual = "/var/tmp"
+    return os.environ.get("TMPDIR") or (usual if os.access(usual, os.W_OK) else tempfile.gettempdir())
 
 
 def _unlinked(folder: str, nbytes: int) -> int:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from headrace.core.blocks import BlockEngine
 from headrace.core.buffers import BufferPool
 from headrace.core.cast import cast_into
 from headrace.core.chain import Chain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from headrace.core.arrays import Array
+    from headrace.core.blockwise import Outcome
     from headrace.core.budget import Budget
     from headrace.core.engine import Engine, Means
     from headrace.core.executors import Closing
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from headrace.core.span import Span
     from headrace.core.twoway import Cell, TwoWaySource
 
-__all__ = ["FallingEngine", "Survey", "SurveyedEngine"]
+__all__ = ["FallingEngine", "Survey", "SurveyedBlocks", "SurveyedEngine"]
 
 
 class Survey:
@@ -152,8 +154,40 @@ class _After:
         return next(self._chunks)
 
     def close(self) -> None:
+        """See `BlockEngine.close`."""
         if self._chunks is not None:
             self._chunks.close()
+
+
+class SurveyedBlocks(BlockEngine):
+    """Another engine for block functions, after both passes over the two-way source that it reads."""
+
+    def __init__(self, source: TwoWaySource, inner: BlockEngine, means: Means) -> None:
+        self._source, self._inner = source, inner
+        self._survey = Survey(source, means)
+
+    @property
+    def smallest(self) -> int:
+        """See `BlockEngine.smallest`."""
+        return self._survey.smallest + self._inner.smallest
+
+    def begin(self, budget: Budget) -> None:
+        """See `BlockEngine.begin`."""
+        self._survey.begin(budget, self._inner.smallest)
+        self._inner.begin(budget)
+
+    def outcomes(self) -> Generator[Outcome[Any]]:
+        """See `BlockEngine.outcomes`."""
+        for _ in self._survey.run():
+            pass
+        with closing(self._inner.outcomes()) as outcomes:
+            yield from outcomes
+
+    def close(self) -> None:
+        """See `BlockEngine.close`."""
+        self._inner.close()
+        self._survey.close()
+        self._source.close()
 
 
 class FallingEngine:

@@ -1,10 +1,10 @@
-"""Flows of signals: what `headrace.core.flow.Flow` does, and what is found in them."""
+"""Flows of signals: what `headrace.core.flow.SampleFlow` does, and what is found in them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headrace.core.flow import Flow as CoreFlow
+from headrace.core.flow import SampleFlow
 from headrace.core.rowflow import RowFlow
 from headrace.signals.events import detector as function_detector
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Flow"]
 
 
-class Flow(CoreFlow):
+class Flow(SampleFlow):
     """A recording and operators in a row; nothing happens until it is run. Made by `Recording.pipe`.
 
     Parameters
@@ -33,7 +33,7 @@ class Flow(CoreFlow):
 
     Notes
     -----
-    The ways of running, and their options, are those of `headrace.core.flow.Flow`.
+    The ways of running, and their options, are those of `headrace.core.flow.SampleFlow`.
     """
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = (), *, t0: float = 0.0) -> None:

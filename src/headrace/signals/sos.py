@@ -10,12 +10,13 @@ import numpy as np
 from headrace import _native
 from headrace.core.arrays import float_dtype
 from headrace.errors import SchemaError
+from headrace.signals.real_numbers import real_channels
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.operator import Spec
 
-__all__ = ["Sections", "checked_sos", "real_channels", "real_numbers", "real_view"]
+__all__ = ["Sections", "checked_sos"]
 
 
 class Sections:
@@ -106,27 +107,6 @@ def checked_sos(sos: Any) -> Array:
         _check_section(number, section)
     values.flags.writeable = False
     return values
-
-
-def real_channels(spec: Spec) -> int:
-    """Count the real channels of a stream: a complex one is two of them."""
-    return spec.n_channels * (2 if spec.dtype.kind == "c" else 1)
-
-
-def real_view(array: Array) -> Array:
-    """View C-contiguous complex samples as real numbers, (n, real channels); real ones stay what they are."""
-    if array.dtype.kind != "c":
-        return array
-    real = np.dtype(np.float32 if array.dtype.itemsize == 8 else np.float64)
-    return array.view(real).reshape(len(array), 2 * math.prod(array.shape[1:]))
-
-
-def real_numbers(array: Array) -> Array:
-    """Give samples of any dtype and layout as a C-contiguous array of real numbers that a kernel reads."""
-    if array.dtype == np.float16:
-        return array.astype(np.float32, order="C")
-    array = np.ascontiguousarray(array)
-    return real_view(array.view(np.uint8) if array.dtype.kind == "b" else array)
 
 
 def _check_section(number: int, section: Array) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from headrace.core.arrays import Array
-    from headrace.core.flow import Flow
+    from headrace.core.flow import SampleFlow
     from headrace.core.operator import Spec
 
 __all__ = ["WindowReader"]
@@ -30,7 +30,7 @@ class WindowReader:
 
     Parameters
     ----------
-    flow : Flow
+    flow : SampleFlow
         Over a source that is read by position, with operators that answer windows.
     length : int
         Samples in a window.
@@ -46,7 +46,7 @@ class WindowReader:
     operators and length.
     """
 
-    def __init__(self, flow: Flow, length: int) -> None:
+    def __init__(self, flow: SampleFlow, length: int) -> None:
         source = flow.source
         if not isinstance(source, Source):
             raise SchemaError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.core.checks import whole_number
-from headrace.core.flow import Flow
+from headrace.core.flow import SampleFlow
 from headrace.errors import SchemaError
 from headrace.signals.positions import parse_length
 from headrace.signals.recording import Recording
@@ -25,7 +25,7 @@ __all__ = ["windows"]
 
 
 def windows(
-    recordings: Recording | Flow | Iterable[Recording | Flow],
+    recordings: Recording | SampleFlow | Iterable[Recording | SampleFlow],
     *,
     length: int | str,
     hop: int | str | None = None,
@@ -104,15 +104,15 @@ def windows(
     return Windows(readers, stretches, around, length=size, labels=found, channels=channels)
 
 
-def _flows(recordings: Any) -> list[Flow]:
+def _flows(recordings: Any) -> list[SampleFlow]:
     """Take recordings and flows as flows of one kind."""
-    if isinstance(recordings, (Recording, Flow)):
+    if isinstance(recordings, (Recording, SampleFlow)):
         recordings = [recordings]
-    flows: list[Flow] = []
+    flows: list[SampleFlow] = []
     for each in recordings:
-        if not isinstance(each, (Recording, Flow)):
+        if not isinstance(each, (Recording, SampleFlow)):
             raise SchemaError(f"windows are those of recordings and flows: got {each!r}; see headrace.signals.open")
-        flows.append(each if isinstance(each, Flow) else each.pipe())
+        flows.append(each if isinstance(each, SampleFlow) else each.pipe())
         first, spec = flows[0].spec, flows[-1].spec
         if (spec.shape, spec.dtype) != (first.shape, first.dtype):
             raise SchemaError(
@@ -124,7 +124,7 @@ def _flows(recordings: Any) -> list[Flow]:
     return flows
 
 
-def _one_length(name: str, length: int | str, flows: Sequence[Flow]) -> int:
+def _one_length(name: str, length: int | str, flows: Sequence[SampleFlow]) -> int:
     """Turn a length into samples, the same for all flows."""
     if not isinstance(length, str):
         return whole_number(name, length, least=1)

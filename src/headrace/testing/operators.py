@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from headrace.core.arrays import Array
-    from headrace.core.flow import Flow
+    from headrace.core.flow import SampleFlow
     from headrace.core.operator import Operator
 
 __all__ = ["check_operator", "relative_error", "smallest_budget"]
@@ -101,7 +101,7 @@ def relative_error(found: Array, expected: Array) -> float:
     return distance if size == 0 else distance / size
 
 
-def smallest_budget(flow: Flow, **options: Any) -> int:
+def smallest_budget(flow: SampleFlow, **options: Any) -> int:
     """Give the smallest `memory` with which iterating over a flow works, as its own error says, bytes."""
     try:
         with flow.chunks(memory=1, **options) as chunks:
@@ -111,7 +111,7 @@ def smallest_budget(flow: Flow, **options: Any) -> int:
     return 1
 
 
-def _ways(flow: Flow, n_out: int) -> Iterator[dict[str, Any]]:
+def _ways(flow: SampleFlow, n_out: int) -> Iterator[dict[str, Any]]:
     """Give ways of running a flow that must not matter."""
     for chunk in (1, *_PRIMES) if n_out <= _SINGLE_STEPS else _PRIMES:
         for threads in (1, 2, 3, 4):
@@ -122,7 +122,7 @@ def _ways(flow: Flow, n_out: int) -> Iterator[dict[str, Any]]:
         yield {"memory": smallest * factor, "threads": 1 + factor % 3}
 
 
-def _collect(flow: Flow, options: dict[str, Any]) -> Array:
+def _collect(flow: SampleFlow, options: dict[str, Any]) -> Array:
     empty = np.empty((0, *flow.spec.shape), flow.dtype)
     with flow.chunks(**options) as chunks:
         return np.concatenate([empty, *(chunk.array.copy() for chunk in chunks)])

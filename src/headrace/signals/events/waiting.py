@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headrace.core.closeable import Closeable
+from headrace.core.spill import temporary_folder
 from headrace.errors import OutputError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class _Run(_Sorted):
 
     def __init__(self, dtype: DType, folder: str | os.PathLike[str] | None) -> None:
         super().__init__(np.empty(0, dtype))
-        self._folder = str(folder or tempfile.gettempdir())
+        self._folder = temporary_folder(folder)
         self.first = 0
         self._read = self._written = 0  # bytes
         try:

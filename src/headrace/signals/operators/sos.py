@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
-from headrace.signals.sos import Sections, real_channels, real_numbers, real_view
+from headrace.signals.real_numbers import real_channels, real_numbers, real_view
+from headrace.signals.sos import Sections
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array

@@ -11,7 +11,8 @@ import numpy as np
 from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
-from headrace.signals.sos import Sections, real_channels, real_numbers, real_view
+from headrace.signals.real_numbers import real_channels, real_numbers, real_view
+from headrace.signals.sos import Sections
 
 if TYPE_CHECKING:
     from headrace import _native

@@ -203,6 +203,14 @@ class ConcatSource:
             self._sources[number].read(part.shift(-self._starts[number]), out[part.within(span)])
             start, number = stop, number + 1
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_awake": {}, "_lock": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+        renew_lock_in_child(self)
+
     def _touch(self, number: int) -> None:
         """Keep only the sources used last awake: a thousand files are not a thousand descriptors."""
         with self._lock:

@@ -1,0 +1,156 @@
+"""Block functions over streams and operators that carry state: windows are put together from chunks in order."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from headrace.core.blocks import BlockEngine
+from headrace.core.blockwise import Block, Outcome
+from headrace.core.chunk import Chunk
+from headrace.core.sizes import whole_pages
+from headrace.core.span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.blockwise import BlockFunction, BlockPlan
+    from headrace.core.budget import Budget
+    from headrace.core.engine import Means
+    from headrace.core.operator import Spec
+    from headrace.core.push import PushEngine
+
+__all__ = ["PushedBlocks"]
+
+
+class PushedBlocks(BlockEngine):
+    """Windows are put together from chunks that come in order; threads work on them."""
+
+    def __init__(
+        self,
+        push: PushEngine,
+        lengths: Sequence[int | None],
+        function: BlockFunction[Any],
+        spec: Spec,
+        means: Means,
+    ) -> None:
+        super().__init__(function, spec, means)
+        self._push, self._lengths = push, lengths
+
+    @property
+    def smallest(self) -> int:
+        """See `BlockEngine.smallest`."""
+        return self._cost(1)[0] + self._push.smallest
+
+    def begin(self, budget: Budget) -> None:
+        """See `BlockEngine.begin`."""
+        for threads in range(self._means.threads, 0, -1):
+            total, lent = self._cost(threads)
+            if total + self._push.smallest <= budget.left:
+                break
+        else:
+            raise self._too_small(budget, self.smallest)
+        self._charge(budget, total, lent, threads)
+        self._push.begin(budget)
+        self._tell(total + self._means.meter.memory_bytes)
+
+    def outcomes(self) -> Generator[Outcome[Any]]:
+        """See `BlockEngine.outcomes`."""
+        meter, executor = self._means.meter, self._means.executor
+        with (
+            closing(self._push.chunks()) as chunks,
+            closing(executor.map(self._made, self._held(chunks), depth=self.threads, workers=self.threads)) as made,
+        ):
+            for outcome, clock in made:
+                meter.add(clock)
+                yield outcome
+
+    def close(self) -> None:
+        """See `BlockEngine.close`."""
+        self._push.close()
+        super().close()
+
+    def _made(self, held: list[Block]) -> tuple[Outcome[Any], dict[str, float]]:
+        block = held.pop()  # the only reference, so that its window is free as soon as this returns
+        clock: dict[str, float] = {}
+        result = self._work(block, clock)
+        return Outcome(block.offset, block.span, block.last, block.channels, result), clock
+
+    def _held(self, chunks: Iterator[Chunk]) -> Iterator[list[Block]]:
+        offset = 0
+        for n in self._lengths:
+            windows = _Windows(self._plan, self._lend)
+            for span, window, last in windows.of(_until(chunks, offset, n)):
+                yield [Block(offset, span, last, window, range(self._spec.n_channels))]
+                del window
+            offset += windows.filled
+
+    def _lend(self) -> Array:
+        return self._pool.get((self._longest, *self._spec.shape), self._spec.dtype)
+
+    def _cost(self, threads: int) -> tuple[int, int]:
+        """Give the bytes of a run with so many threads, and those of them that are lent as windows."""
+        lent = (threads + 2) * whole_pages(self._window_bytes(self._spec.n_channels))
+        return lent + threads * self._work_bytes(self._spec.n_channels), lent
+
+
+def _until(chunks: Iterator[Chunk], offset: int, n: int | None) -> Iterator[Array]:
+    """Give the samples of one segment, which starts at `offset`; all that come, if its length is not known."""
+    taken = 0
+    while n is None or taken < n:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        taken = chunk.stop - offset
+        yield chunk.array
+
+
+class _Windows:
+    """Cuts the samples of one segment into windows around its blocks.
+
+    Attributes
+    ----------
+    filled : int
+        Samples that came so far.
+    """
+
+    def __init__(self, plan: BlockPlan, lend: Callable[[], Array]) -> None:
+        self._plan, self._lend = plan, lend
+        self._block = Span(0, plan.block)
+        self._start = self.filled = 0  # the window holds samples [start, filled)
+        self._array: Array | None = None
+
+    def of(self, arrays: Iterator[Array]) -> Iterator[tuple[Span, Chunk, bool]]:
+        """Give each block, its window, and whether it is the last, as soon as that is known."""
+        for array in arrays:
+            rest = array
+            while len(rest):
+                end = self._block.stop + self._plan.halo.right
+                if self.filled == end:
+                    yield self._close(None)
+                    continue
+                room = min(len(rest), end - self.filled)
+                place = self.filled - self._start
+                self._window()[place : place + room] = rest[:room]
+                self.filled += room
+                rest = rest[room:]
+        while self._block.start < self.filled:
+            yield self._close(self.filled)
+
+    def _window(self) -> Array:
+        if self._array is None:
+            self._array = self._lend()
+        return self._array
+
+    def _close(self, n: int | None) -> tuple[Span, Chunk, bool]:
+        """Close the window of this block, and begin that of the next with the samples that both need."""
+        block = self._block if n is None else Span(self._block.start, min(self._block.stop, n))
+        last = block.stop == n
+        chunk = Chunk(Span(self._start, self.filled), self._window()[: self.filled - self._start])
+        self._array = None
+        self._block = Span(self._block.stop, self._block.stop + self._plan.block)
+        self._start = min(max(0, self._block.start - self._plan.halo.left), self.filled)
+        if not last and self.filled > self._start:
+            self._window()[: self.filled - self._start] = chunk.array[self._start - chunk.start :]
+        return block, chunk, last
