@@ -163,16 +163,23 @@ class Scene:
         wander_gain = rng.uniform(0.5, 1.2, N_CHANNELS).astype(np.float32)
         hum_gain = rng.uniform(0.5, 1.2, N_CHANNELS).astype(np.float32)
         fade = min(FS // 5, self.n_samples // 2)
+        # used again and again: fresh memory is slow, and one block is being written while the next is made
+        both = np.empty((2, _BLOCK, N_CHANNELS), np.int16)
+        summed, scratch = np.empty((2, _BLOCK, N_CHANNELS), np.float32)
         for start in range(0, self.n_samples, _BLOCK):
             size = min(_BLOCK, self.n_samples - start)
+            slow, block = summed[:size], both[start // _BLOCK % 2, :size]
             seconds = np.arange(start, start + size) / FS
             wander = 3500 * np.sin(2 * np.pi * 0.31 * seconds) + 1500 * np.sin(2 * np.pi * 1.7 * seconds)
             hum = 600 * np.sin(2 * np.pi * 50 * seconds)
-            slow = np.stack([wander, hum], axis=1).astype(np.float32) @ np.stack([wander_gain, hum_gain])
+            # not as a product of matrices: BLAS's threads get in each other's way at two columns
+            np.multiply(wander.astype(np.float32)[:, None], wander_gain, out=slow)
+            np.multiply(hum.astype(np.float32)[:, None], hum_gain, out=scratch[:size])
+            slow += scratch[:size]
             left = self.n_samples - np.arange(start, start + size)
             if left[-1] < fade:  # or cutting them off would be a step, and an event of its own on every channel
                 slow *= (0.5 - 0.5 * np.cos(np.pi * np.minimum(left / fade, 1)))[:, None]
-            block = slow.astype(np.int16)
+            np.copyto(block, slow, casting="unsafe")
             turn = int(rng.integers(_BLOCK))
             head = min(size, _BLOCK - turn)
             block[:head] += noise[turn : turn + head]
