@@ -1,4 +1,4 @@
-// Whole calls: few channels cell by cell, many channels in groups of eight lanes, one exact channel alone.
+// Whole calls: few channels cell by cell, many channels in groups of eight lanes, one or two exact channels alone.
 
 struct SosCall {
     const SosJob& job;
@@ -184,9 +184,12 @@ static void run_many(const SosCall& c, double* workspace) {
         run_once<R>(c, workspace);
 }
 
+// Up to here one exact channel after the other takes less time than eight lanes that are mostly empty.
+static constexpr std::int64_t most_alone = 2;
+
 static std::int64_t sos_workspace(const SosPlan& plan, std::int64_t channels, SosTask task) {
     if (!plan.exact && channels < sos_lanes) return (channels + 1) * plan.padded + cell_doubles(plan);
-    const std::int64_t row = plan.exact && channels == 1 ? 1 : sos_lanes, states = steps(channels, row) * row * 2 * plan.sections;
+    const std::int64_t row = channels <= most_alone ? 1 : sos_lanes, states = steps(channels, row) * row * 2 * plan.sections;
     if (task != SosTask::both) return sos_block * row + states;
     return sos_groups_at_once * row * (sos_cell + 2 * plan.sections) + states;
 }
@@ -195,6 +198,6 @@ static void sos_run(const SosJob& job, double* workspace) {
     const SosPlan& plan = *job.plan;
     const SosCall call{job, plan, loader_for(job.in.type), storer_for(job.out.type), job.in.channels, 2 * plan.sections};
     if (!plan.exact && call.channels < sos_lanes) return run_few(call, workspace);
-    if (call.channels == 1) return run_many<1>(call, workspace);
+    if (call.channels <= most_alone) return run_many<1>(call, workspace);
     run_many<lanes_of_row>(call, workspace);
 }
