@@ -131,7 +131,6 @@ def test_a_function_that_returns_something_else_is_told_so(fn: Any, what: str) -
         ((BandPower(501),), {"length": 100}, "beyond 500 Hz"),
         ((BandPower(11, 19),), {"length": 100}, "10 Hz apart"),
     ],
-    ids=repr,
 )
 def test_what_cannot_be_told_is_refused(what: Any, options: Any, message: str) -> None:
     with pytest.raises(SchemaError, match=message):

@@ -168,6 +168,11 @@ class BufferPool(Closeable):
             self._lent.discard(watch)
             self._keep(watch)
 
+    def lent(self, array: Array) -> bool:
+        """Say whether `array` is exactly what `get` returned, and still out."""
+        with self._lock:
+            return any(watch.array() is array for watch in self._lent)
+
     def loan(self, shape: int | tuple[int, ...], dtype: Any) -> Loan:
         """Lend a buffer to a ``with`` block; see `get` for parameters and errors.
 

@@ -36,6 +36,8 @@ class Cascade:
         Windowed or stateful, in order of application.
     allocate : callable
         ``allocate(shape, dtype)`` gives a buffer, as `BufferPool.get` does.
+    allocate_out : callable, optional
+        The same for what the last operator gives.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Cascade:
         inp: Spec,
         operators: Sequence[Operator],
         allocate: Callable[..., Array],
+        allocate_out: Callable[..., Array] | None = None,
     ) -> None:
         self.inp = inp
         self._feeds = []
-        for operator in operators:
-            feed = _Feed(operator, inp, allocate)
+        for place, operator in enumerate(operators, start=1):
+            last = place == len(operators) and allocate_out is not None
+            feed = _Feed(operator, inp, allocate, allocate_out if last else allocate)
             self._feeds.append(feed)
             inp = feed.stage.plan.out
         self.out = inp
@@ -79,9 +83,15 @@ class Cascade:
 class _Feed:
     """One stage of a cascade: the input it still needs, its position and its state."""
 
-    def __init__(self, operator: Operator, inp: Spec, allocate: Callable[..., Array]) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        inp: Spec,
+        allocate: Callable[..., Array],
+        allocate_out: Callable[..., Array] | None,
+    ) -> None:
         self.stage = Stage(operator, operator.plan(inp))
-        self._allocate = allocate
+        self._allocate, self._allocate_out = allocate, allocate_out or allocate
         self._carry = Chunk(Span(0, 0), np.empty((0, *inp.shape), inp.dtype))
         self._next = 0  # first output sample not yet computed
         self._state = operator.start(self.stage.plan) if isinstance(operator, Stateful) else None
@@ -135,7 +145,7 @@ class _Feed:
 
     def _compute(self, have: Chunk, span: Span) -> Chunk:
         plan, operator = self.stage.plan, self.stage.operator
-        out = Chunk(span, self._allocate((span.size, *plan.out.shape), plan.out.dtype))
+        out = Chunk(span, self._allocate_out((span.size, *plan.out.shape), plan.out.dtype))
         window = have.narrow(plan.demand(span).clip(have.span)).locked()
         try:
             if isinstance(operator, Stateful):
@@ -152,6 +162,9 @@ class _Feed:
         """Carry what the next cell still needs, as a copy, so that the chunk's buffer can be recycled."""
         first = self.stage.plan.demand(Span(self._next, self._next + 1)).start
         rest = Span(min(max(first, have.start), have.stop), have.stop)
+        if not rest.size:
+            self._carry = Chunk(rest, np.empty((0, *have.array.shape[1:]), have.array.dtype))
+            return
         array = self._allocate((rest.size, *have.array.shape[1:]), have.array.dtype)
         array[...] = have.narrow(rest).array
         self._carry = Chunk(rest, array)

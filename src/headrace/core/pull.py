@@ -5,6 +5,7 @@ Any thread computes any span of the output, in buffers of its own; nothing is ca
 
 from __future__ import annotations
 
+import math
 import mmap
 import time
 from collections import deque
@@ -103,6 +104,8 @@ class PullEngine:
         Executor, meter, delivered dtype and chunk length.
     in_order : bool
         Whether chunks are handed over in order, which takes buffers that travel; or written where they are made.
+    multiple : int
+        Output samples of which chunks are a multiple, if the budget allows it.
 
     Attributes
     ----------
@@ -110,8 +113,10 @@ class PullEngine:
         The source's segments and what becomes of each.
     """
 
-    def __init__(self, source: Source, operators: Sequence[Windowed], means: Means, *, in_order: bool) -> None:
-        self._means = means
+    def __init__(
+        self, source: Source, operators: Sequence[Windowed], means: Means, *, in_order: bool, multiple: int = 1
+    ) -> None:
+        self._means, self._multiple = means, multiple
         self.sections = Sections(source, operators)
         self._spec = self.sections.spec
         self._casts = self._spec.dtype != means.dtype
@@ -243,7 +248,7 @@ class PullEngine:
         return Demand(
             n_out=sections.n_out,
             least=max(1, mmap.PAGESIZE // widest // sections.grid) * sections.grid,
-            unit=sections.unit,
+            unit=math.lcm(sections.unit, self._multiple),
             sample_bytes=widest,
             cost=cost,
         )

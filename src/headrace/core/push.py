@@ -27,7 +27,7 @@ from headrace.core.span import Span
 from headrace.errors import HeadraceError, RingStarved, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from headrace.core.arrays import Array
     from headrace.core.chain import Stage
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["PushEngine"]
 
 _END: Any = object()  # a stream may yield anything else by mistake, and is then told so
+_MOST_ALIGNED = 65_536  # samples: chunks are made multiples of cells up to this long
+_MOST_PIECES = 64
 _OUTPUTS = 3  # chunks handed over: in the making, with the consumer, just let go
 
 
@@ -70,10 +72,10 @@ class PushEngine:
         for operator in head:
             self._inp = operator.plan(self._inp).out
         self._feeder: PullEngine | None = None
+        self._planned = Cascade(self._inp, self._tail, np.empty)
         if isinstance(source, Source):
             feeding = replace(means, dtype=self._inp.dtype)
-            self._feeder = PullEngine(source, head, feeding, in_order=True)
-        self._planned = Cascade(self._inp, self._tail, np.empty)
+            self._feeder = PullEngine(source, head, feeding, in_order=True, multiple=self._cell)
         self._need = self._demand()
         self._budget: Budget | None = None
         self._reserved = self._samples = 0
@@ -100,7 +102,7 @@ class PushEngine:
             return Schedule(own.threads, own.samples, own.nbytes + feeding.nbytes)
 
         whole = reserve_fitting(choose, budget)
-        self._budget, self._samples = budget, own.samples
+        self._budget, self._samples = budget, _even_pieces(feeding.samples, own.samples, self._cell)
         inner = self._inner_bytes(own.samples)
         self._reserved = inner + feeding.nbytes
         self._inner, self._outer = BufferPool(inner), BufferPool(budget, prepaid=own.nbytes - inner)
@@ -110,7 +112,7 @@ class PushEngine:
 
     def chunks(self) -> Closing[Chunk]:
         """See `Engine.chunks`."""
-        return _HandOver(self._computed(), self._outer, self._means)
+        return _HandOver(self._computed(self._lend_out), self._outer, self._means)
 
     def deliver(self, sink: Sink) -> Generator[int]:
         """See `Engine.deliver`."""
@@ -132,13 +134,13 @@ class PushEngine:
             self._budget.release(self._reserved)
             self._reserved = 0
 
-    def _computed(self) -> Generator[Chunk]:
-        """Give the outputs in order, in buffers of ours and in the operators' dtype."""
+    def _computed(self, lend_out: Callable[..., Array] | None = None) -> Generator[Chunk]:
+        """Give the outputs in order, in the operators' dtype, in buffers of ours or from `lend_out`."""
         offset = 0
         meter = self._means.meter
         with closing(self._segments()) as segments:
             for n, pieces in segments:
-                cascade = Cascade(self._inp.with_n(n), self._tail, self._lend)
+                cascade = Cascade(self._inp.with_n(n), self._tail, self._lend, lend_out)
                 taken = 0
                 for piece in pieces:
                     taken = piece.stop
@@ -196,6 +198,15 @@ class PushEngine:
         return Demand(n_out=None, least=least, unit=max(least, min(longest, 65536)), sample_bytes=4 * widest, cost=cost)
 
     @property
+    def _cell(self) -> int:
+        """Samples that the first operator of the row takes at once, if it takes them without a halo."""
+        for stage in self._planned.stages[:1]:
+            plan = stage.plan
+            if (plan.halo.left, plan.halo.right, plan.up, plan.down) == (0, 0, 1, 1) and plan.grid <= _MOST_ALIGNED:
+                return plan.grid
+        return 1
+
+    @property
     def _out_bytes(self) -> int:
         return self._planned.out.n_channels * max(self._means.dtype.itemsize, self._planned.out.dtype.itemsize)
 
@@ -230,6 +241,13 @@ class PushEngine:
                 "the row of operators needed more memory than planned, a fault in headrace: please report it"
             ) from error
 
+    def _lend_out(self, shape: tuple[int, ...], dtype: object) -> Array:
+        """Lend a buffer that can be handed over as it is, if there is one."""
+        try:
+            return self._outer.get(shape, dtype)
+        except RingStarved:
+            return self._lend(shape, dtype)
+
     @staticmethod
     def _carried(stage: Stage) -> int:
         plan = stage.plan
@@ -237,7 +255,7 @@ class PushEngine:
 
 
 class _HandOver:
-    """Copies computed chunks into buffers that the consumer may hold; survives `RingStarved`."""
+    """Hands computed chunks over in buffers that the consumer may hold; survives `RingStarved`."""
 
     def __init__(self, computed: Generator[Chunk], pool: BufferPool, means: Means) -> None:
         self._computed, self._pool, self._means = computed, pool, means
@@ -249,7 +267,7 @@ class _HandOver:
     def __next__(self) -> Chunk:
         if self._waiting is None:
             self._waiting = next(self._computed)
-        out = _cast(self._waiting, self._pool, self._means, copy=True)
+        out = _cast(self._waiting, self._pool, self._means, copy=not self._pool.lent(self._waiting.array))
         self._waiting = None
         return out
 
@@ -276,6 +294,15 @@ def _timed(outputs: Iterator[Chunk], meter: Meter) -> Iterator[Chunk]:
         if chunk is None:
             return
         yield chunk
+
+
+def _even_pieces(chunk: int, most: int, cell: int) -> int:
+    """Give the length of the pieces that a chunk is cut into: all alike, and whole cells, so that buffers fit again."""
+    if chunk <= most or chunk % cell:
+        return most
+    cells = chunk // cell
+    count = next((n for n in range(-(-chunk // most), cells + 1) if cells % n == 0), 0)
+    return chunk // count if count and count <= _MOST_PIECES else most
 
 
 def _windowed_head(operators: Sequence[Operator]) -> list[Windowed]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SosFiltFilt"]
 
-_CELL_VALUES = 524_288  # samples times channels that one call is about, where there are few channels
+_CELL_VALUES = 262_144  # samples times channels that one call is about, where there are few channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class SosFiltFilt:
         grid = kernel.cell * cells
         half = 4 * width if inp.dtype == np.float16 else 0
         # Groups of channels are copied, so that their rows are whole.
-        copies = grid * (inp.sample_bytes + out.sample_bytes + half)
+        copies = grid * ((inp.sample_bytes + out.sample_bytes if inp.n_channels > 1 else 0) + half)
         return Plan(
             inp,
             out,
