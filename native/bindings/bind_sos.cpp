@@ -1,4 +1,5 @@
 #include <string>
+#include <type_traits>
 
 #include "arrays.hpp"
 #include "headrace/sos.hpp"
@@ -34,13 +35,31 @@ void construct(SosKernel* self, nb::handle sos_object, bool exact) {
     new (self) SosKernel(values, exact);
 }
 
+// Some of the channels of an array: [first, stop).
+struct Some {
+    std::int64_t first = 0, stop = -1;
+};
+
+template <class Pointer>
+Pointer advanced(Pointer data, SampleType type, std::int64_t elements) {
+    using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
+    return static_cast<Byte*>(data) + elements * static_cast<std::int64_t>(item_size(type));
+}
+
 // `starts` is none but for survey (written) and both (read). `out` may be None for forward and backward.
-void run(const SosKernel& kernel, SosTask task, nb::handle x, nb::handle starts, nb::handle state, nb::handle out) {
+void run(const SosKernel& kernel, SosTask task, nb::handle x, nb::handle starts, nb::handle state, nb::handle out, Some some = {}) {
     const Readable in = readable(x, "x");
-    const Extent in_extent = extent(in, "x");
+    Extent in_extent = extent(in, "x");
     SosJob job;
     job.task = task;
-    job.in = {in.data(), sample_type(in, "x"), 0, in_extent.count, in_extent.channels};
+    job.row = in_extent.channels;
+    if (some.stop >= 0) {
+        if (some.first < 0 || some.stop <= some.first || some.stop > in_extent.channels)
+            throw nb::value_error("first and stop must name channels of x");
+        in_extent.channels = some.stop - some.first;
+    }
+    const SampleType in_type = sample_type(in, "x");
+    job.in = {advanced(in.data(), in_type, some.first), in_type, 0, in_extent.count, in_extent.channels};
     const Writable carried = writable(state, "state");
     job.state = states_of(kernel, carried, "state", -1, in_extent.channels);
     const std::int64_t cells = (in_extent.count + kernel.cell() - 1) / kernel.cell();
@@ -50,8 +69,10 @@ void run(const SosKernel& kernel, SosTask task, nb::handle x, nb::handle starts,
         const Writable result = writable(out, "out");
         const SampleType type = sample_type(result, "out");
         if (type != SampleType::f32 && type != SampleType::f64) throw nb::type_error("out must be float32 or float64");
-        const Extent out_extent = extent(result, "out");
-        job.out = {result.data(), type, 0, out_extent.count, out_extent.channels};
+        Extent out_extent = extent(result, "out");
+        if (out_extent.channels != job.row) throw nb::value_error("out must have as many channels as x");
+        out_extent.channels = in_extent.channels;
+        job.out = {advanced(result.data(), type, some.first), type, 0, out_extent.count, out_extent.channels};
     }
     const nb::gil_scoped_release released;
     kernel.run(job);
@@ -101,22 +122,25 @@ void bind_sos(nb::module_& m) {
             "Filter `x` into `out` from its last sample to its first. `state`, that before the last sample, becomes that after the first.\n\n"
             "The grid counts from the first sample of `x`; a short cell is at the end of `x` and so comes first.")
         .def(
-            "survey", [](const SosKernel& k, nb::handle x, nb::handle state,
-                         nb::handle starts) { run(k, SosTask::survey, x, starts, state, nb::none()); },
-            nb::arg("x"), nb::arg("state"), nb::arg("starts"),
+            "survey", [](const SosKernel& k, nb::handle x, nb::handle state, nb::handle starts, std::int64_t first,
+                         std::int64_t stop) { run(k, SosTask::survey, x, starts, state, nb::none(), {first, stop}); },
+            nb::arg("x"), nb::arg("state"), nb::arg("starts"), nb::arg("first") = 0, nb::arg("stop") = -1,
             nb::sig("def survey(self, x: numpy.typing.NDArray[typing.Any], state: numpy.typing.NDArray[numpy.float64], "
-                    "starts: numpy.typing.NDArray[numpy.float64]) -> None"),
+                    "starts: numpy.typing.NDArray[numpy.float64], first: int = 0, stop: int = -1) -> None"),
             "Go through `x` as `forward` does, without output: write the state before each cell.\n\n"
-            "`starts` is (ceil(n / cell), sections, 2, channels); `x` begins on a multiple of `cell`. The states are those of `forward`.")
+            "`starts` is (ceil(n / cell), sections, 2, channels); `x` begins on a multiple of `cell`. The states are those of `forward`.\n"
+            "With `stop`, only channels [first, stop), at least eight, are gone through, and the states are those of these.")
         .def(
-            "both", [](const SosKernel& k, nb::handle x, nb::handle starts, nb::handle state,
-                       nb::handle out) { run(k, SosTask::both, x, starts, state, out); },
-            nb::arg("x"), nb::arg("starts"), nb::arg("state"), nb::arg("out"),
+            "both", [](const SosKernel& k, nb::handle x, nb::handle starts, nb::handle state, nb::handle out, std::int64_t first,
+                       std::int64_t stop) { run(k, SosTask::both, x, starts, state, out, {first, stop}); },
+            nb::arg("x"), nb::arg("starts"), nb::arg("state"), nb::arg("out"), nb::arg("first") = 0, nb::arg("stop") = -1,
             nb::sig("def both(self, x: numpy.typing.NDArray[typing.Any], starts: numpy.typing.NDArray[numpy.float64], "
-                    "state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[typing.Any]) -> None"),
+                    "state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[typing.Any], first: int = 0, "
+                    "stop: int = -1) -> None"),
             "Filter `x` forwards from the states that `survey` found, and the result, kept in float64, backwards into `out`.\n\n"
             "`state` is that of the backward pass: before the last sample of `x`, then after the first. The same bytes as `forward` into\n"
-            "float64 and then `backward`, without memory for the signal in between. `x` begins on a multiple of `cell`.");
+            "float64 and then `backward`, without memory for the signal in between. `x` begins on a multiple of `cell`. `first` and\n"
+            "`stop` as in `survey`.");
 }
 
 }  // namespace headrace::bindings

@@ -192,19 +192,21 @@ class SosKernel:
         The grid counts from the first sample of `x`; a short cell is at the end of `x` and so comes first.
         """
 
-    def survey(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], starts: numpy.typing.NDArray[numpy.float64]) -> None:
+    def survey(self, x: numpy.typing.NDArray[Any], state: numpy.typing.NDArray[numpy.float64], starts: numpy.typing.NDArray[numpy.float64], first: int = 0, stop: int = -1) -> None:
         """
         Go through `x` as `forward` does, without output: write the state before each cell.
 
         `starts` is (ceil(n / cell), sections, 2, channels); `x` begins on a multiple of `cell`. The states are those of `forward`.
+        With `stop`, only channels [first, stop), at least eight, are gone through, and the states are those of these.
         """
 
-    def both(self, x: numpy.typing.NDArray[Any], starts: numpy.typing.NDArray[numpy.float64], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any]) -> None:
+    def both(self, x: numpy.typing.NDArray[Any], starts: numpy.typing.NDArray[numpy.float64], state: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[Any], first: int = 0, stop: int = -1) -> None:
         """
         Filter `x` forwards from the states that `survey` found, and the result, kept in float64, backwards into `out`.
 
         `state` is that of the backward pass: before the last sample of `x`, then after the first. The same bytes as `forward` into
-        float64 and then `backward`, without memory for the signal in between. `x` begins on a multiple of `cell`.
+        float64 and then `backward`, without memory for the signal in between. `x` begins on a multiple of `cell`. `first` and
+        `stop` as in `survey`.
         """
 
 def subtract_reference(src: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[Any], members: numpy.typing.NDArray[numpy.int32], targets: numpy.typing.NDArray[numpy.int32], median: bool) -> None:

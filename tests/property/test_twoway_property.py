@@ -96,15 +96,15 @@ def test_it_passes_the_suite_for_operators() -> None:
 @pytest.mark.parametrize("mutant", ["state before", "state after", "turn"])
 def test_a_state_that_is_not_carried_is_noticed(mutant: str, rng: np.random.Generator) -> None:
     class Mutant(DoubleSum):
-        def forward(self, plan: Any, state: Any, window: Any) -> Any:
-            after, trace = super().forward(plan, state, window)
+        def forward(self, plan: Any, state: Any, window: Any, channels: Any) -> Any:
+            after, trace = super().forward(plan, state, window, channels)
             return (np.stack([after[0] * 0, after[1]]) if mutant == "state before" else after), trace
 
         def turn(self, plan: Any, state: Any, tail: Any) -> Any:
             return super().turn(plan, state, tail) * (mutant != "turn")
 
-        def backward(self, plan: Any, trace: Any, state: Any, window: Any, out: Any) -> Any:
-            before = super().backward(plan, trace, state, window, out)
+        def backward(self, plan: Any, trace: Any, state: Any, window: Any, out: Any, channels: Any) -> Any:
+            before = super().backward(plan, trace, state, window, out, channels)
             return np.stack([before[0] * 0, before[1]]) if mutant == "state after" else before
 
     x = rng.integers(1, 9, 300).astype(np.int16)

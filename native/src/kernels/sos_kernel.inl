@@ -99,20 +99,20 @@ static void write_state(const SosCall& c, double* to, std::int64_t group, const 
 
 template <int R>
 static void load_rows(const SosCall& c, std::int64_t group, std::int64_t sample, std::int64_t count, double* rows) {
-    const std::int64_t place = sample * c.channels + first_of<R>(c, group);
+    const std::int64_t place = sample * c.job.row + first_of<R>(c, group);
     if constexpr (R == 1)
-        c.load.line(c.job.in.data, place, c.channels, count, rows);
+        c.load.line(c.job.in.data, place, c.job.row, count, rows);
     else
-        c.load.channels(c.job.in.data, place, c.channels, count, rows);
+        c.load.channels(c.job.in.data, place, c.job.row, count, rows);
 }
 
 template <int R>
 static void store_rows(const SosCall& c, std::int64_t group, std::int64_t sample, std::int64_t count, const double* rows) {
-    const std::int64_t place = sample * c.channels + first_of<R>(c, group);
+    const std::int64_t place = sample * c.job.row + first_of<R>(c, group);
     if constexpr (R == 1)
-        c.store.line(c.job.out.data, place, c.channels, count, rows);
+        c.store.line(c.job.out.data, place, c.job.row, count, rows);
     else
-        c.store.channels(c.job.out.data, place, c.channels, count, rows);
+        c.store.channels(c.job.out.data, place, c.job.row, count, rows);
 }
 
 // The rows of one block; the state is flushed where the grid says, so that silence does not become slow.

@@ -222,10 +222,11 @@ class TwoWay(Operator, Protocol):
         """Give the forward state before sample 0; `head` has the first samples."""
         ...
 
-    def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:
+    def forward(self, plan: Plan, state: Array, window: Chunk, channels: slice | None) -> tuple[Array, Array]:
         """Give the forward state after a cell, and the trace that `backward` needs of it.
 
         The least trace is the state before the cell. All traces have one shape, and channels last, as states have.
+        With `channels` the states are those of these channels only, and so must be what is given; `window` has all.
         """
         ...
 
@@ -233,7 +234,9 @@ class TwoWay(Operator, Protocol):
         """Give the backward state after the last sample, from the forward state there and the last samples."""
         ...
 
-    def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
+    def backward(
+        self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk, channels: slice | None
+    ) -> Array:
         """Fill ``out.array`` with a cell's output, and give the backward state before the cell.
 
         Parameters
@@ -245,6 +248,8 @@ class TwoWay(Operator, Protocol):
         state : Array
             Backward state after the cell.
         window, out : Chunk
-            The cell's samples, read-only, and its output; recycled buffers. Rows may be longer than the channels.
+            The cell's samples, read-only, and its output; recycled buffers.
+        channels : slice or None
+            Which channels the states are about, and are to be filled; ``None`` for all.
         """
         ...

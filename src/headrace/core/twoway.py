@@ -188,9 +188,9 @@ class TwoWaySource:
                     state = operator.enter(cell.plan, self._edge(cell, at_end=False))
 
                 def advance(
-                    part: _Part, cell: Cell = cell, window: Chunk = window, state: Array = state
+                    channels: slice | None, cell: Cell = cell, window: Chunk = window, state: Array = state
                 ) -> tuple[Array, Array]:
-                    return self._forward(cell, part.state(state), part.chunk(window))
+                    return self._forward(cell, _of(state, channels), window, channels)
 
                 state, trace = crew.run(advance)
                 if self._traces is None:
@@ -222,15 +222,15 @@ class TwoWaySource:
                 trace, out = before[cell.number], Chunk(cell.span, array)
 
                 def retreat(
-                    part: _Part,
+                    channels: slice | None,
                     cell: Cell = cell,
                     window: Chunk = window,
                     trace: Array = trace,
                     state: Array = state,
                     out: Chunk = out,
                 ) -> tuple[Array]:
-                    found = part.state(trace), part.state(state)
-                    return (self._backward(cell, *found, part.chunk(window), part.chunk(out)),)
+                    found = _of(trace, channels), _of(state, channels)
+                    return (self._backward(cell, *found, window, out, channels),)
 
                 (state,) = crew.run(retreat)
                 yield cell, array
@@ -260,16 +260,18 @@ class TwoWaySource:
             cell = Span(number * plan.grid, (number + 1) * plan.grid).clip(Span(0, section.chain.n_out))
             yield Cell(section, index, plan, cell, self._first[index] + number)
 
-    def _forward(self, cell: Cell, state: Array, window: Chunk) -> tuple[Array, Array]:
+    def _forward(self, cell: Cell, state: Array, window: Chunk, channels: slice | None) -> tuple[Array, Array]:
         try:
-            return self._operator.forward(cell.plan, state, window.locked())
+            return self._operator.forward(cell.plan, state, window.locked(), channels)
         except Exception as error:
             stage_note(error, type(self._operator).__name__, cell.span)
             raise
 
-    def _backward(self, cell: Cell, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
+    def _backward(
+        self, cell: Cell, trace: Array, state: Array, window: Chunk, out: Chunk, channels: slice | None = None
+    ) -> Array:
         try:
-            return self._operator.backward(cell.plan, trace, state, window.locked(), out)
+            return self._operator.backward(cell.plan, trace, state, window.locked(), out, channels)
         except Exception as error:
             stage_note(error, type(self._operator).__name__, cell.span)
             raise
@@ -311,19 +313,6 @@ class TwoWaySource:
         return [*stages, cell * self._inp.sample_bytes, cell * self.spec.sample_bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some of the channels."""
-
-    channels: slice | None
-
-    def state(self, state: Array) -> Array:
-        return state if self.channels is None else state[..., self.channels]
-
-    def chunk(self, chunk: Chunk) -> Chunk:
-        return chunk if self.channels is None else Chunk(chunk.span, chunk.array[:, self.channels])
-
-
 class _Channels(Closeable):
     """Runs one function for groups of channels at once."""
 
@@ -331,10 +320,10 @@ class _Channels(Closeable):
         groups = max(1, min(threads, spec.n_channels // _LANES)) if spec.shape else 1
         lanes = -(-spec.n_channels // _LANES)
         borders = [min(spec.n_channels, lanes * k // groups * _LANES) for k in range(groups + 1)]
-        parts = [_Part(slice(a, b)) for a, b in pairwise(borders)] if groups > 1 else [_Part(None)]
-        self._crew = Crew(parts)
+        parts = [slice(a, b) for a, b in pairwise(borders)] if groups > 1 else [None]
+        self._crew: Crew[slice | None] = Crew(parts)
 
-    def run(self, fn: Callable[[_Part], tuple[Array, ...]]) -> tuple[Array, ...]:
+    def run(self, fn: Callable[[slice | None], tuple[Array, ...]]) -> tuple[Array, ...]:
         """Give the arrays that `fn` gives for all channels, each joined along the last axis."""
         found = self._crew.run(fn)
         if len(found) == 1:
@@ -343,3 +332,7 @@ class _Channels(Closeable):
 
     def close(self) -> None:
         self._crew.close()
+
+
+def _of(state: Array, channels: slice | None) -> Array:
+    return state if channels is None else state[..., channels]

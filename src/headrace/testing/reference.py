@@ -151,24 +151,40 @@ class DoubleSum:
         first = head.array[0].astype(np.float64)
         return np.stack([np.zeros_like(first), first])
 
-    def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:  # noqa: ARG002 - the protocol's
+    def forward(
+        self,
+        plan: Plan,  # noqa: ARG002 - the protocol's
+        state: Array,
+        window: Chunk,
+        channels: slice | None,
+    ) -> tuple[Array, Array]:
         """See `headrace.core.operator.TwoWay.forward`."""
-        return np.stack([self._sums(state, window)[-1], state[1]]), state
+        return np.stack([self._sums(state, window, channels)[-1], state[1]]), state
 
     def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:  # noqa: ARG002 - the protocol's
         """See `headrace.core.operator.TwoWay.turn`."""
         last = tail.array[-1].astype(np.float64)
         return np.stack([np.zeros_like(last), last + 0 * state[0]])
 
-    def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:  # noqa: ARG002 - the protocol's
+    def backward(
+        self,
+        plan: Plan,  # noqa: ARG002 - the protocol's
+        trace: Array,
+        state: Array,
+        window: Chunk,
+        out: Chunk,
+        channels: slice | None,
+    ) -> Array:
         """See `headrace.core.operator.TwoWay.backward`."""
-        sums = self._sums(trace, window) - state[1]
-        out.array[...] = np.cumsum(sums[::-1], axis=0)[::-1] + state[0]
-        return np.stack([out.array[0], state[1]])
+        sums = self._sums(trace, window, channels) - state[1]
+        target = out.array if channels is None else out.array[:, channels]
+        target[...] = np.cumsum(sums[::-1], axis=0)[::-1] + state[0]
+        return np.stack([target[0], state[1]])
 
     @staticmethod
-    def _sums(state: Array, window: Chunk) -> Array:
-        sums: Array = np.cumsum(window.array - state[1], axis=0, dtype=np.float64) + state[0]
+    def _sums(state: Array, window: Chunk, channels: slice | None) -> Array:
+        x = window.array if channels is None else window.array[:, channels]
+        sums: Array = np.cumsum(x - state[1], axis=0, dtype=np.float64) + state[0]
         return sums
 
 

@@ -99,8 +99,7 @@ class SosFiltFilt:
         cells = max(1, _CELL_VALUES // (kernel.cell * width))
         grid = kernel.cell * cells
         half = 4 * width if inp.dtype == np.float16 else 0
-        # Groups of channels are copied, so that their rows are whole.
-        copies = grid * ((inp.sample_bytes + out.sample_bytes if inp.n_channels > 1 else 0) + half)
+        copies = grid * half
         return Plan(
             inp,
             out,
@@ -132,13 +131,13 @@ class SosFiltFilt:
         plan.detail.kernel.forward(np.ascontiguousarray(prolonged), state, None)
         return _as(plan, state)
 
-    def forward(self, plan: Plan, state: Array, window: Chunk) -> tuple[Array, Array]:
+    def forward(self, plan: Plan, state: Array, window: Chunk, channels: slice | None) -> tuple[Array, Array]:
         """See `headrace.core.operator.TwoWay.forward`."""
         detail: _Detail = plan.detail
         x = real_numbers(window.array)
         state = _floats(state).copy()
         trace = np.zeros((detail.cells, *state.shape))
-        detail.kernel.survey(x, state, trace[: -(-len(x) // detail.kernel.cell)])
+        detail.kernel.survey(x, state, trace[: -(-len(x) // detail.kernel.cell)], *_range(plan, channels))
         return _as(plan, state), _as(plan, trace)
 
     def turn(self, plan: Plan, state: Array, tail: Chunk) -> Array:
@@ -152,16 +151,15 @@ class SosFiltFilt:
         kernel.backward(forwards, back, None)
         return _as(plan, back)
 
-    def backward(self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk) -> Array:
+    def backward(
+        self, plan: Plan, trace: Array, state: Array, window: Chunk, out: Chunk, channels: slice | None
+    ) -> Array:
         """See `headrace.core.operator.TwoWay.backward`."""
         detail: _Detail = plan.detail
         x = real_numbers(window.array)
         state = _floats(state).copy()
         starts = np.ascontiguousarray(_floats(trace)[: -(-len(x) // detail.kernel.cell)])
-        result = out.array if out.array.flags.c_contiguous else np.empty(out.array.shape, out.array.dtype)
-        detail.kernel.both(x, starts, state, real_view(result))
-        if result is not out.array:
-            out.array[...] = result
+        detail.kernel.both(x, starts, state, real_view(out.array), *_range(plan, channels))
         return _as(plan, state)
 
     def _settled(self, value: Array) -> Array:
@@ -184,3 +182,11 @@ def _floats(state: Array) -> Array:
 def _as(plan: Plan, state: Array) -> Array:
     """See a state of the kernel with as many channels as the signal has."""
     return state.view(np.complex128) if plan.inp.dtype.kind == "c" else state
+
+
+def _range(plan: Plan, channels: slice | None) -> tuple[int, ...]:
+    """Give the kernel's `first` and `stop` for some channels; a complex one is two of its."""
+    if channels is None:
+        return ()
+    parts = 2 if plan.inp.dtype.kind == "c" else 1
+    return parts * channels.start, parts * channels.stop
