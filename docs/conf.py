@@ -65,10 +65,13 @@ from headrace.core.buffers import *
 from headrace.core.executors import *
 from headrace.core.sizes import *
 from headrace.core.span import *
+from headrace.core.table_reader import *
 from headrace.core.table_sinks import *
 from headrace.signals.envelope import *
+from headrace.signals.features import *
 from headrace.signals.marks import *
 from headrace.signals.sos import *
+from headrace.signals.windowing import *
 from headrace.testing import *
 """
 doctest_global_cleanup = """

@@ -322,7 +322,7 @@ def test_a_full_disk_is_an_output_error_that_names_the_folder(tmp_path: Path, mo
     def full(*args: Any, **kwargs: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("headrace.signals.events.waiting.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
     waiting = WaitingRows(EVENT, most=2, tmp=tmp_path)
     with pytest.raises(OutputError, match="No space left") as caught:
         waiting.add(np.zeros(5, EVENT))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
@@ -370,6 +369,8 @@ class SampleFlow:
         return "\n".join([f"Flow from {source}: {spec}", *(f"  > {name}: {given}" for name, given in stages)])
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = [(str(number or "source"), *row) for number, row in enumerate(self._rows())]
         cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         return f"<table><thead><tr><th></th><th>stage</th><th>gives</th></tr></thead><tbody>{cells}</tbody></table>"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import operator
 import re
-from fractions import Fraction
 from typing import SupportsIndex
 
 __all__ = ["format_bytes", "parse_bytes", "whole_pages"]
@@ -49,7 +48,8 @@ def parse_bytes(size: SupportsIndex | str) -> int:
         unit = _UNITS.get(match[2].upper()) if match else None
         if match is None or unit is None:
             raise ValueError(f"not a size in bytes: {size!r}; write for example 64MB, 64MiB or 67108864")
-        count = int(Fraction(match[1]) * unit)
+        whole, _, part = match[1].partition(".")
+        count = int(whole + part) * unit // int(10 ** len(part))
     elif isinstance(size, bool) or not hasattr(size, "__index__"):
         raise TypeError(f"a size is an int or a str such as '64MB': got {type(size).__name__}")
     else:

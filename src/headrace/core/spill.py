@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,12 +90,16 @@ def temporary_folder(chosen: str | os.PathLike[str] | None = None) -> str:
     """
     if chosen is not None:
         return os.fspath(chosen)
+    import tempfile  # with what it imports a megabyte, for something that most runs do without
+
     usual = "/var/tmp"
     return os.environ.get("TMPDIR") or (usual if os.access(usual, os.W_OK) else tempfile.gettempdir())
 
 
 def _unlinked(folder: str, nbytes: int) -> int:
     """Make a file that has no name, with its space reserved."""
+    import tempfile
+
     try:
         fd, name = tempfile.mkstemp(prefix="headrace-", dir=folder)
     except OSError as error:

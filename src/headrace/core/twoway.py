@@ -280,6 +280,8 @@ class TwoWaySource:
         self, cells: Iterable[Cell], means: Means, pool: BufferPool, threads: int
     ) -> Closing[tuple[Cell, Chunk]]:
         """Read ahead: give cells in the order asked for, with their samples."""
+        if not any(item.chain.stages for item in self._sections.items):
+            threads = 1  # reading alone keeps up with one
         benches = deque(Bench(pool, self._bench_sizes()[:-2]) for _ in range(threads))
 
         def wanted() -> Iterator[list[tuple[Cell, Array]]]:

@@ -262,8 +262,8 @@ class FallingEngine:
             cell, array = held.pop()
             return self._finish(cell, array, sink)
 
-        executor = means.executor
-        with closing(executor.as_completed(finish, self._made(), depth=self._threads, workers=self._threads)) as work:
+        busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
+        with closing(means.executor.as_completed(finish, self._made(), depth=busy, workers=busy)) as work:
             for count, clock, clipped in work:
                 meter.clipped += clipped
                 meter.bytes_in += count * source.stored_sample_bytes

@@ -10,7 +10,6 @@ import numpy as np
 
 from headrace.core.checks import whole_number
 from headrace.errors import SchemaError
-from headrace.signals.scipy_process import scipy_signal
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -230,6 +229,8 @@ def _sections(name: str, N: int, Wn: Any, btype: str, fs: float | None, **more: 
 def _design(name: str, *, fs: float | None, **keywords: Any) -> tuple[Array, ...]:
     """Give what ``scipy.signal.<name>(fs=fs, **keywords)`` gives, in arrays of the caller's own."""
     asked = {**keywords, "fs": None if fs is None else _rate(fs)}
+    from headrace.signals.scipy_process import scipy_signal  # with json and subprocess
+
     return tuple(array.copy() for array in scipy_signal(name, tuple(sorted(asked.items()))))
 
 

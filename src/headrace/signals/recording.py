@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -335,6 +334,8 @@ class Recording(Closeable):
         return f"Recording({self._source!r}: {self._source.spec}{length}{units}{segments})"
 
     def _repr_html_(self) -> str:
+        import html
+
         rows: Sequence[tuple[str, object]] = [
             ("source", repr(self._source)),
             ("shape", self.shape),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,6 +141,8 @@ class _Run(_Sorted):
 
     def __init__(self, dtype: DType, folder: str | os.PathLike[str] | None) -> None:
         super().__init__(np.empty(0, dtype))
+        import tempfile
+
         self._folder = temporary_folder(folder)
         self.first = 0
         self._read = self._written = 0  # bytes
