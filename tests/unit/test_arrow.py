@@ -16,7 +16,7 @@ from headrace.core import arrow
 from headrace.core.arrow import arrow_stream
 from headrace.core.budget import Budget
 from headrace.errors import RingStarved, SchemaError
-from headrace.signals import Map, Scale, from_array, from_iter
+from headrace.signals import Map, Scale, Threshold, from_array, from_iter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -354,3 +354,13 @@ def test_the_native_exporter_believes_no_lengths(field: Any, batch: Any) -> None
 def test_the_native_exporter_knows_its_formats(form: str) -> None:
     with pytest.raises(ValueError, match="column 'x'"):
         _native.arrow_schema(("", "+s", {}, (("x", form, {}, ()),)))
+
+
+def test_a_flow_of_rows_is_an_arrow_stream_as_often_as_one_likes(rng: np.random.Generator) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    found = from_array(rng.standard_normal(20_000), fs=100).detect(Threshold(3.0, block=3000))
+    rows = found.to_array()
+    assert len(rows)
+    for table in (pyarrow.table(found), pyarrow.table(found.to_arrow(threads=1)), pyarrow.table(found)):
+        assert table.column_names == list(rows.dtype.names)
+        assert all(np.array_equal(table[name].to_numpy(), rows[name]) for name in rows.dtype.names)

@@ -17,7 +17,7 @@ COMMANDS: dict[str, str] = {
     "demo": "Filter a recording bigger than the budget and show what it cost.",
     "doctor": "Say what is installed, what is missing, and which limits will bite.",
     "info": "Describe whatever a path holds.",
-    "signal": "Filter and convert recordings bigger than memory.",
+    "signal": "Filter, search, convert and draw recordings.",
 }
 
 

@@ -1,4 +1,4 @@
-"""``headrace signal``: filter, convert and draw recordings bigger than memory."""
+"""``headrace signal``: filter, search, convert and draw recordings bigger than memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ARGUMENTS = (
     )
 )
 def command() -> None:
-    """Filter and convert recordings bigger than memory, exactly, in a byte budget.
+    """Filter, search, convert and draw recordings bigger than memory, exactly, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
     shape (n,) or (n, channels), OUT ending in .wav is a WAV file, any other OUT raw samples in C order. It

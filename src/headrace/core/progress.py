@@ -92,8 +92,8 @@ class _Bar:
             self._bar.add_task(self._label, total=total, rate="")
             self._bar.start()
         if isinstance(self._bar, Progress):
-            rate = meter.bytes_in / max(now - self._began, 1e-9) / 1e6
-            self._bar.update(TaskID(0), completed=done, total=total, rate=f"{rate:,.0f} MB/s")
+            rate = f"{meter.bytes_in / max(now - self._began, 1e-9) / 1e6:,.0f} MB/s"
+            self._bar.update(TaskID(0), completed=done, total=total, rate=meter.phase or rate)
 
     def close(self) -> None:
         stop = getattr(self._bar, "stop", None)

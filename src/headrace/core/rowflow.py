@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from headrace.core.arrow import arrow_stream
 from headrace.core.closeable import Closeable
 from headrace.core.engines import block_engine
 from headrace.core.progress import progress_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from headrace.core.arrays import Array, DType
+    from headrace.core.arrow import ArrowStream
     from headrace.core.blockwise import Tabulates
     from headrace.core.flow import SampleFlow
     from headrace.core.report import RunReport
@@ -158,6 +160,27 @@ class RowFlow:
         finally:
             sink.abort()  # what the caller keeps is the caller's from here on
 
+    def to_arrow(self, **options: Unpack[RunKeywords]) -> ArrowStream:
+        """Offer the rows as an Arrow stream, which runs the flow when a consumer takes it; needs no Arrow library.
+
+        Returns
+        -------
+        ArrowStream
+            Of one column for each field; for pyarrow, Polars, pandas and DuckDB.
+
+        Examples
+        --------
+        >>> import numpy as np, headrace
+        >>> rec = headrace.signals.from_array(np.zeros(9, "float32"), fs=1000)
+        >>> rec.detect(headrace.signals.Threshold(5)).to_arrow()
+        ArrowStream(start: int64, end: int64, channel: int32, amplitude: float64, peak: int64, time_s: float64)
+        """
+        self._options(options)
+        return arrow_stream(self._dtype, _Batches(self, options))
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     def _options(self, options: RunKeywords) -> RunOptions:
         if options.get("out_dtype") is not None:
             raise SchemaError("out_dtype= is for samples; the columns of a table have their own dtypes")
@@ -227,6 +250,16 @@ class RowFlow:
     def __repr__(self) -> str:
         columns = ", ".join(self._dtype.names or ())
         return f"{self._flow!r}\n  > {self._function!r}: rows of {columns}"
+
+
+class _Batches:
+    """The rows, from the start each time that they are asked for."""
+
+    def __init__(self, row_flow: RowFlow, options: RunKeywords) -> None:
+        self._row_flow, self._options = row_flow, options
+
+    def __iter__(self) -> Iterator[Array]:
+        return self._row_flow.batches(**self._options)
 
 
 class Rows(Closeable):
