@@ -113,8 +113,7 @@ void SosKernel::run(const SosJob& asked) const {
         throw std::invalid_argument("x has " + text(job.in.count) + " samples of " + text(job.in.channels) + " channels but out has " +
                                     text(job.out.count) + " of " + text(job.out.channels));
     if (job.task == SosTask::both && job.out.data == nullptr && job.in.count > 0) throw std::invalid_argument("out must be an array");
-    if (job.row == 0) job.row = job.in.channels;
-    if (job.row < job.in.channels || (job.row > job.in.channels && job.in.channels < sos_lanes))
+    if (job.row != 0 && (job.row < job.in.channels || (job.row > job.in.channels && job.in.channels < sos_lanes)))
         throw std::invalid_argument("some of the channels are at least " + text(sos_lanes) + " of them, not " + text(job.in.channels));
     if (job.in.count == 0 || job.in.channels == 0) return;
     const Workspace workspace(kernels().sos_workspace(plan_, job.in.channels, job.task));

@@ -108,7 +108,7 @@ struct SosJob {
     Samples out;               // `data` may be null in forward and backward
     double* state = nullptr;   // (sections, 2, channels)
     double* starts = nullptr;  // (cells, sections, 2, channels)
-    std::int64_t row = 0;      // elements from one sample of `in` and `out` to the next; more than `channels` only for eight and more
+    std::int64_t row = 0;      // elements from one sample of `in` and `out` to the next; 0: `channels`. Others only for eight and more of them
 };
 
 // See reference.hpp. The members of group g lie in slots [group_start[g], group_start[g + 1]) of the kernel's tile.

@@ -7,6 +7,7 @@ struct SosCall {
     Storer store;
     std::int64_t channels;
     std::int64_t states;  // of a channel
+    std::int64_t row;     // elements from one sample to the next
 };
 
 static std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -99,20 +100,20 @@ static void write_state(const SosCall& c, double* to, std::int64_t group, const 
 
 template <int R>
 static void load_rows(const SosCall& c, std::int64_t group, std::int64_t sample, std::int64_t count, double* rows) {
-    const std::int64_t place = sample * c.job.row + first_of<R>(c, group);
+    const std::int64_t place = sample * c.row + first_of<R>(c, group);
     if constexpr (R == 1)
-        c.load.line(c.job.in.data, place, c.job.row, count, rows);
+        c.load.line(c.job.in.data, place, c.row, count, rows);
     else
-        c.load.channels(c.job.in.data, place, c.job.row, count, rows);
+        c.load.channels(c.job.in.data, place, c.row, count, rows);
 }
 
 template <int R>
 static void store_rows(const SosCall& c, std::int64_t group, std::int64_t sample, std::int64_t count, const double* rows) {
-    const std::int64_t place = sample * c.job.row + first_of<R>(c, group);
+    const std::int64_t place = sample * c.row + first_of<R>(c, group);
     if constexpr (R == 1)
-        c.store.line(c.job.out.data, place, c.job.row, count, rows);
+        c.store.line(c.job.out.data, place, c.row, count, rows);
     else
-        c.store.channels(c.job.out.data, place, c.job.row, count, rows);
+        c.store.channels(c.job.out.data, place, c.row, count, rows);
 }
 
 // The rows of one block; the state is flushed where the grid says, so that silence does not become slow.
@@ -196,7 +197,8 @@ static std::int64_t sos_workspace(const SosPlan& plan, std::int64_t channels, So
 
 static void sos_run(const SosJob& job, double* workspace) {
     const SosPlan& plan = *job.plan;
-    const SosCall call{job, plan, loader_for(job.in.type), storer_for(job.out.type), job.in.channels, 2 * plan.sections};
+    const SosCall call{job, plan, loader_for(job.in.type), storer_for(job.out.type), job.in.channels, 2 * plan.sections,
+                       job.row == 0 ? job.in.channels : job.row};
     if (!plan.exact && call.channels < sos_lanes) return run_few(call, workspace);
     if (call.channels <= most_alone) return run_many<1>(call, workspace);
     run_many<lanes_of_row>(call, workspace);
