@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.core.buffers import BufferPool
-from headrace.core.sizes import format_bytes
-from headrace.core.span import Span
-from headrace.errors import BudgetTooSmall
 
 if TYPE_CHECKING:
     from headrace.core.blockwise import Block, BlockFunction, Outcome
@@ -16,24 +13,20 @@ if TYPE_CHECKING:
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import Spec
+    from headrace.core.schedule import Schedule
 
-__all__ = ["BlockEngine"]
+__all__ = ["SHORTER_BLOCKS", "BlockEngine", "BlockRun"]
+
+SHORTER_BLOCKS = "or take shorter blocks"
 
 
-class BlockEngine:
+class BlockEngine(Protocol):
     """Runs a block function over a flow: `begin`, then `outcomes`, then `close`."""
-
-    def __init__(self, function: BlockFunction[Any], spec: Spec, means: Means) -> None:
-        self._function, self._means, self._spec = function, means, spec
-        self._plan = function.plan(spec.with_n(None))
-        self._budget: Budget | None = None
-        self._reserved = self.threads = 0
-        self._pool = BufferPool(1)  # until `begin`
 
     @property
     def smallest(self) -> int:
         """Bytes of the smallest budget that this run can begin with."""
-        raise NotImplementedError
+        ...
 
     def begin(self, budget: Budget) -> None:
         """Fit the run into what is left of a budget, and reserve.
@@ -43,23 +36,37 @@ class BlockEngine:
         BudgetTooSmall
             If it cannot be fitted; ``needed`` is the smallest budget that works.
         """
-        raise NotImplementedError
+        ...
 
     def outcomes(self) -> Closing[Outcome[Any]]:
         """Give the results segment by segment, block by block, channels rising."""
-        raise NotImplementedError
+        ...
 
     def close(self) -> None:
         """Give the budget back, once the iterators given out are closed. May be called twice."""
+        ...
+
+
+class BlockRun:
+    """What the engines that make windows themselves have in common: the plan, the pool, the call of the function."""
+
+    def __init__(self, function: BlockFunction[Any], spec: Spec, means: Means) -> None:
+        self._function, self._means, self._spec = function, means, spec
+        self._plan = function.plan(spec.with_n(None))
+        self._budget: Budget | None = None
+        self._reserved = self.threads = 0
+        self._pool = BufferPool(1)  # until `begin`
+
+    def close(self) -> None:
+        """See `BlockEngine.close`."""
         self._pool.close()
         if self._budget is not None:
             self._budget.release(self._reserved)
             self._reserved = 0
 
-    def _charge(self, budget: Budget, total: int, lent: int, threads: int) -> None:
-        """Take `total` bytes, of which `lent` for buffers, from a budget that was seen to have them."""
-        budget.reserve(total, "this run")
-        self._budget, self._reserved, self.threads = budget, total - lent, threads
+    def _charge(self, budget: Budget, schedule: Schedule, lent: int) -> None:
+        """Take note of what was reserved, of which `lent` bytes for buffers."""
+        self._budget, self._reserved, self.threads = budget, schedule.nbytes - lent, schedule.threads
         self._pool = BufferPool(budget, prepaid=lent)
 
     @property
@@ -72,24 +79,11 @@ class BlockEngine:
         meter = self._means.meter
         meter.threads, meter.memory_bytes, meter.chunk_samples = self.threads, nbytes, self._plan.block
 
-    def _window_of(self, block: Span, n: int) -> Span:
-        halo = self._plan.halo
-        return Span(block.start - halo.left, block.stop + halo.right).clip(Span(0, n))
-
     def _window_bytes(self, channels: int) -> int:
         return self._longest * channels * self._spec.dtype.itemsize
 
     def _work_bytes(self, channels: int) -> int:
         return self._plan.workspace * channels + self._plan.overhead
-
-    def _too_small(self, budget: Budget, needed: int) -> BudgetTooSmall:
-        needed += budget.used
-        return BudgetTooSmall(
-            f"a budget of {format_bytes(budget.size)} is too small for blocks of {self._plan.block:,} samples: the "
-            f"smallest that works, with one thread, is memory={needed}; or take shorter blocks",
-            needed=needed,
-            available=budget.left,
-        )
 
     def _work(self, block: Block, clock: dict[str, float]) -> Any:
         before = time.perf_counter()

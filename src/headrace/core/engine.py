@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from headrace.core.report import Meter
     from headrace.core.sinks import Sink
 
-__all__ = ["Engine", "Means"]
+__all__ = ["ChunkEngine", "Engine", "Means", "SinkEngine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Means:
 
 
 class Engine(Protocol):
-    """Makes the chunks of one run: `begin`, then `chunks` or `deliver`, then `close`."""
+    """Makes the chunks of one run: `begin`, then what it is for, then `close`."""
 
     @property
     def smallest(self) -> int:
@@ -66,14 +66,22 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give the budget back, once the iterators given out are closed. May be called twice."""
+        ...
+
+
+class ChunkEngine(Engine, Protocol):
+    """An engine that hands chunks over, in order."""
+
     def chunks(self) -> Closing[Chunk]:
         """Yield the output in order; each array is valid as long as it is held."""
         ...
 
+
+class SinkEngine(Engine, Protocol):
+    """An engine that writes chunks, in any order."""
+
     def deliver(self, sink: Sink) -> Closing[int]:
         """Write the output to `sink`; yield numbers of samples as they are done."""
-        ...
-
-    def close(self) -> None:
-        """Give the budget back, once the iterators given out are closed. May be called twice."""
         ...

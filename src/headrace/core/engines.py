@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headrace.core.falling import FallingEngine
 from headrace.core.operator import TwoWay, Windowed
 from headrace.core.pull import PullEngine
 from headrace.core.pulled_blocks import PulledBlocks
 from headrace.core.push import PushEngine
 from headrace.core.pushed_blocks import PushedBlocks
 from headrace.core.source import Source
+from headrace.core.survey import SurveyedBlocks, SurveyedChunks, SurveyedSink
 from headrace.core.twoway import TwoWaySource
-from headrace.core.twoway_engine import FallingEngine, SurveyedBlocks, SurveyedEngine
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -19,26 +20,31 @@ if TYPE_CHECKING:
 
     from headrace.core.blocks import BlockEngine
     from headrace.core.blockwise import BlockFunction
-    from headrace.core.engine import Engine, Means
+    from headrace.core.engine import ChunkEngine, Means, SinkEngine
     from headrace.core.flow import SampleFlow
     from headrace.core.operator import Operator
     from headrace.core.source import StreamSource
 
-__all__ = ["block_engine", "check_order", "engine_for"]
+__all__ = ["block_engine", "check_order", "chunk_engine", "sink_engine"]
 
 
-def engine_for(source: Source | StreamSource, operators: Sequence[Operator], means: Means, *, in_order: bool) -> Engine:
-    """Make the engine for a row of operators over a source; it has not begun."""
+def chunk_engine(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> ChunkEngine:
+    """Make the engine that hands over what a row of operators gives, in order; it has not begun."""
+    twice, rest = _two_way_head(source, operators)
+    if twice is not None:
+        return SurveyedChunks(twice, chunk_engine(twice, rest, means), means)
+    return _plain_engine(source, operators, means, in_order=True)
+
+
+def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> SinkEngine:
+    """Make the engine that writes what a row of operators gives, in any order; it has not begun."""
     twice, rest = _two_way_head(source, operators)
     if twice is not None:
         tail = _all_windowed(rest)
-        if not in_order and tail is not None and FallingEngine.serves(twice, tail):
+        if tail is not None and FallingEngine.serves(twice, tail):
             return FallingEngine(twice, tail, means)
-        return SurveyedEngine(twice, engine_for(twice, rest, means, in_order=in_order), means)
-    windowed = _all_windowed(operators)
-    if isinstance(source, Source) and windowed is not None:
-        return PullEngine(source, windowed, means, in_order=in_order)
-    return PushEngine(source, operators, means)
+        return SurveyedSink(twice, sink_engine(twice, rest, means), means)
+    return _plain_engine(source, operators, means, in_order=False)
 
 
 def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -> BlockEngine:
@@ -57,11 +63,19 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
     return of(flow.source, flow.operators)
 
 
+def _plain_engine(
+    source: Source | StreamSource, operators: Sequence[Operator], means: Means, *, in_order: bool
+) -> PullEngine | PushEngine:
+    windowed = _all_windowed(operators)
+    if isinstance(source, Source) and windowed is not None:
+        return PullEngine(source, windowed, means, in_order=in_order)
+    return PushEngine(source, operators, means)
+
+
 def _two_way_head(
     source: Source | StreamSource, operators: Sequence[Operator]
 ) -> tuple[TwoWaySource | None, Sequence[Operator]]:
     """Make one source of everything up to the first two-way operator; give it, if there is one, and what follows."""
-    check_order(source, operators)
     for place, operator in enumerate(operators):
         if isinstance(operator, TwoWay) and isinstance(source, Source):
             return TwoWaySource(source, _all_windowed(operators[:place]) or [], operator), operators[place + 1 :]

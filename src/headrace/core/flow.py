@@ -296,7 +296,7 @@ class SampleFlow:
         """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""
         total = self.n_samples
         meter = Meter()
-        engine = options.build(self, meter, in_order=False)
+        engine = options.sink_engine(self, meter)
         sink = make_sink(engine.smallest)
         output = getattr(sink, "path", None)
         if output is not None and isinstance(self._source, Source):

@@ -10,9 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headrace.core.blocks import BlockEngine
+from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
+from headrace.core.schedule import Schedule, reserve_fitting, too_small
 from headrace.core.sections import Bench, Sections
 from headrace.core.span import Span
 
@@ -40,7 +41,7 @@ class _Fit:
     samples: int
 
 
-class PulledBlocks(BlockEngine):
+class PulledBlocks(BlockRun):
     """Each thread computes its windows itself."""
 
     def __init__(
@@ -58,14 +59,18 @@ class PulledBlocks(BlockEngine):
 
     def begin(self, budget: Budget) -> None:
         """See `BlockEngine.begin`."""
-        left = budget.left
-        found = next((fit for fit in self._candidates() if self._cost(fit) <= left), None)
-        if found is None:
-            raise self._too_small(budget, self.smallest)
-        lent = found.threads * Bench.nbytes(self._bench_sizes(found))
-        self._charge(budget, self._cost(found), lent, found.threads)
-        self._fit = found
-        self._tell(self._cost(found))
+
+        def choose() -> Schedule:
+            left = budget.left
+            found = next((fit for fit in self._candidates() if self._cost(fit) <= left), None)
+            if found is None:
+                raise too_small(budget, self.smallest, self._plan.block, hint=SHORTER_BLOCKS)
+            self._fit = found
+            return Schedule(found.threads, self._plan.block, self._cost(found))
+
+        schedule = reserve_fitting(choose, budget)
+        self._charge(budget, schedule, schedule.threads * Bench.nbytes(self._bench_sizes(self._fit)))
+        self._tell(schedule.nbytes)
 
     def outcomes(self) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
@@ -97,7 +102,7 @@ class PulledBlocks(BlockEngine):
         clock: dict[str, float] = {}
         bench = self._benches.pop()
         n = section.chain.n_out
-        window = self._window(section, self._window_of(span, n), channels, bench, clock)
+        window = self._window(section, span.widen(self._plan.halo).clip(Span(0, n)), channels, bench, clock)
         block = Block(section.offset, span, span.stop == n, window, channels)
         result = self._work(block, clock)
         self._benches.append(bench)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from headrace.core.blocks import BlockEngine
+from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
+from headrace.core.schedule import Demand, fit, reserve_fitting, smallest
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PushedBlocks"]
 
 
-class PushedBlocks(BlockEngine):
+class PushedBlocks(BlockRun):
     """Windows are put together from chunks that come in order; threads work on them."""
 
     def __init__(
@@ -38,22 +39,28 @@ class PushedBlocks(BlockEngine):
         super().__init__(function, spec, means)
         self._push, self._lengths = push, lengths
 
+        self._need = Demand(
+            n_out=spec.n,
+            least=self._plan.block,
+            unit=self._plan.block,
+            sample_bytes=spec.sample_bytes,
+            cost=lambda threads, _: self._lent(threads) + threads * self._work_bytes(spec.n_channels),
+        )
+
     @property
     def smallest(self) -> int:
         """See `BlockEngine.smallest`."""
-        return self._cost(1)[0] + self._push.smallest
+        return smallest(self._need) + self._push.smallest
 
     def begin(self, budget: Budget) -> None:
         """See `BlockEngine.begin`."""
-        for threads in range(self._means.threads, 0, -1):
-            total, lent = self._cost(threads)
-            if total + self._push.smallest <= budget.left:
-                break
-        else:
-            raise self._too_small(budget, self.smallest)
-        self._charge(budget, total, lent, threads)
+        threads, block, beside = self._means.threads, self._plan.block, self._push.smallest
+        schedule = reserve_fitting(
+            lambda: fit(self._need, budget, threads, chunk=block, beside=beside, hint=SHORTER_BLOCKS), budget
+        )
+        self._charge(budget, schedule, self._lent(schedule.threads))
         self._push.begin(budget)
-        self._tell(total + self._means.meter.memory_bytes)
+        self._tell(schedule.nbytes + self._means.meter.memory_bytes)
 
     def outcomes(self) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
@@ -89,10 +96,9 @@ class PushedBlocks(BlockEngine):
     def _lend(self) -> Array:
         return self._pool.get((self._longest, *self._spec.shape), self._spec.dtype)
 
-    def _cost(self, threads: int) -> tuple[int, int]:
-        """Give the bytes of a run with so many threads, and those of them that are lent as windows."""
-        lent = (threads + 2) * whole_pages(self._window_bytes(self._spec.n_channels))
-        return lent + threads * self._work_bytes(self._spec.n_channels), lent
+    def _lent(self, threads: int) -> int:
+        """Give the bytes of a run's windows: one with each thread, one being filled, one begun before that ends."""
+        return (threads + 2) * whole_pages(self._window_bytes(self._spec.n_channels))
 
 
 def _until(chunks: Iterator[Chunk], offset: int, n: int | None) -> Iterator[Array]:

@@ -16,7 +16,7 @@ from headrace.core.cast import check_cast
 from headrace.core.checks import whole_number
 from headrace.core.closeable import Closeable
 from headrace.core.engine import Means
-from headrace.core.engines import engine_for
+from headrace.core.engines import chunk_engine, sink_engine
 from headrace.core.executors import executor_of
 from headrace.core.operator import Operator, Widens
 from headrace.core.progress import progress_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import DType
     from headrace.core.chunk import Chunk
-    from headrace.core.engine import Engine
+    from headrace.core.engine import ChunkEngine, SinkEngine
     from headrace.core.executors import Closing, Executor
     from headrace.core.progress import ProgressArgument
     from headrace.core.report import RunReport
@@ -137,13 +137,21 @@ class RunOptions:
         """Give an engine what it works with."""
         return Means(self.executor, meter, self.dtype, self.chunk, self.threads, self.tmp)
 
-    def build(self, row: Row, meter: Meter, *, in_order: bool) -> Engine:
-        """Choose and make the engine of a run; it has not begun."""
-        means = self.means(meter)
-        source, operators = row.source, row.operators
-        if self.dtype.kind in "iu" and operators and isinstance(operators[-1], Widens):
-            operators = (*operators[:-1], operators[-1].widened())  # so that an integer is rounded once
-        return engine_for(source, operators, means, in_order=in_order)
+    def chunk_engine(self, row: Row, meter: Meter) -> ChunkEngine:
+        """Choose and make the engine that hands the output over; it has not begun."""
+        return chunk_engine(row.source, self._operators(row), self.means(meter))
+
+    def sink_engine(self, row: Row, meter: Meter) -> SinkEngine:
+        """Choose and make the engine that writes the output; it has not begun."""
+        return sink_engine(row.source, self._operators(row), self.means(meter))
+
+    def _operators(self, row: Row) -> tuple[Operator, ...]:
+        """Give the operators, the last one with float64 output where integers are delivered: rounded once."""
+        operators = row.operators
+        last: object = operators[-1] if operators else None
+        if self.dtype.kind in "iu" and isinstance(last, Widens):
+            return (*operators[:-1], last.widened())
+        return operators
 
 
 def check_complete(done: int, total: int | None) -> None:
@@ -167,7 +175,7 @@ class Chunks(Closeable):
         self._row, self._options = row, options
         self._meter = Meter()
         self._display = progress_of(options.progress, "chunks")
-        self._engine: Engine | None = None
+        self._engine: ChunkEngine | None = None
         self._iterator: Closing[Chunk] | None = None
         self._closed = self._finished = False
         self._total = row.n_samples
@@ -186,7 +194,7 @@ class Chunks(Closeable):
             self._handed = 0.0
         try:
             if self._iterator is None:
-                self._engine = self._options.build(self._row, self._meter, in_order=True)
+                self._engine = self._options.chunk_engine(self._row, self._meter)
                 self._engine.begin(self._options.budget)
                 self._iterator = self._engine.chunks()
             chunk = self._take(self._iterator)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from headrace.core.budget import Budget
 
-__all__ = ["Demand", "Schedule", "fit", "reserve_fitting", "smallest"]
+__all__ = ["Demand", "Schedule", "fit", "reserve_fitting", "smallest", "too_small"]
 
 _TARGET_BYTES = 2 * 1024 * 1024  # per chunk: large against the cost of handing it over, small against a shared cache
 _TASKS_PER_THREAD = 4  # short inputs are cut so that each thread gets some
@@ -68,7 +68,9 @@ def smallest(demand: Demand, chunk: int | None = None) -> int:
     return demand.cost(1, demand.least if chunk is None else chunk)
 
 
-def fit(demand: Demand, budget: Budget, threads: int, *, chunk: int | None = None, beside: int = 0) -> Schedule:
+def fit(
+    demand: Demand, budget: Budget, threads: int, *, chunk: int | None = None, beside: int = 0, hint: str = ""
+) -> Schedule:
     """Choose chunk length and threads so that a run fits into what is left of a budget.
 
     Shorter chunks come first, then fewer threads, then chunks of the least length.
@@ -85,6 +87,8 @@ def fit(demand: Demand, budget: Budget, threads: int, *, chunk: int | None = Non
         Output samples per chunk, if the user insists.
     beside : int
         Bytes to leave for others.
+    hint : str
+        What else the user can do, for the error.
 
     Raises
     ------
@@ -97,11 +101,16 @@ def fit(demand: Demand, budget: Budget, threads: int, *, chunk: int | None = Non
             nbytes = demand.cost(count, samples)
             if nbytes <= available:
                 return Schedule(count, samples, nbytes)
-    needed = budget.used + beside + smallest(demand, chunk)
+    raise too_small(budget, beside + smallest(demand, chunk), _last_resort(demand, chunk), beside=beside, hint=hint)
+
+
+def too_small(budget: Budget, smallest: int, samples: int, *, beside: int = 0, hint: str = "") -> BudgetTooSmall:
+    """Make the error of a run that takes `smallest` bytes even with one thread and chunks of so many samples."""
+    needed = budget.used + smallest
     in_use = f", of which {format_bytes(budget.used + beside)} are spoken for," if budget.used + beside else ""
-    raise BudgetTooSmall(
+    return BudgetTooSmall(
         f"a budget of {format_bytes(budget.size)}{in_use} is too small for this flow: the smallest that works, with "
-        f"one thread and chunks of {_last_resort(demand, chunk):,} samples, is memory={needed}",
+        f"one thread and chunks of {samples:,} samples, is memory={needed}{hint and '; ' + hint}",
         needed=needed,
         available=budget.left,
     )

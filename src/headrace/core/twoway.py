@@ -155,11 +155,6 @@ class TwoWaySource:
     # --- the two passes
 
     @property
-    def ready(self) -> bool:
-        """Whether both passes are over."""
-        return self._states is not None
-
-    @property
     def n_cells(self) -> int:
         """Cells of all sections."""
         return int(self._first[-1])

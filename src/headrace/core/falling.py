@@ -1,0 +1,152 @@
+"""The engine that writes while it goes backwards: the pass that delivers saves a third one.
+
+For two-way operators followed by what works sample by sample, into sinks, which take any order.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from headrace.core.cast import cast_into
+from headrace.core.chain import Chain
+from headrace.core.chunk import Chunk
+from headrace.core.passes import Passes
+from headrace.core.sections import Bench
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from headrace.core.arrays import Array
+    from headrace.core.budget import Budget
+    from headrace.core.engine import Means
+    from headrace.core.operator import Windowed
+    from headrace.core.sinks import Sink
+    from headrace.core.span import Span
+    from headrace.core.twoway import Cell, TwoWaySource
+
+__all__ = ["FallingEngine"]
+
+
+class FallingEngine(Passes):
+    """Delivers while it goes backwards; for sinks only, which take any order.
+
+    Parameters
+    ----------
+    source : TwoWaySource
+        What is gone over.
+    tail : sequence of Windowed
+        Applied after it; `serves` says whether they work sample by sample.
+    means : Means
+        Executor, meter, delivered dtype and threads.
+    """
+
+    def __init__(self, source: TwoWaySource, tail: Sequence[Windowed], means: Means) -> None:
+        self._chains = [Chain(source.spec.with_n(segment.size), tail) for segment in source.segments]
+        self._out = Chain(source.spec.with_n(0), tail).out
+        super().__init__(source, means)
+
+    @staticmethod
+    def serves(source: TwoWaySource, tail: Sequence[Windowed]) -> bool:
+        """Say whether each cell of the source, and nothing else, gives the same samples of the output."""
+        for segment in source.segments:
+            chain = Chain(source.spec.with_n(segment.size), tail)
+            for stage in chain.stages:
+                plan = stage.plan
+                if (plan.halo.left, plan.halo.right, plan.up, plan.down) != (0, 0, 1, 1) or source.unit % plan.grid:
+                    return False
+        return True
+
+    def begin(self, budget: Budget) -> None:
+        """See `Engine.begin`."""
+        self.reserve(budget)
+        meter = self._means.meter
+        meter.threads, meter.memory_bytes, meter.chunk_samples = self._threads, self._reserved, self._source.unit
+
+    def deliver(self, sink: Sink) -> Generator[int]:
+        """See `Engine.deliver`."""
+        source, means, meter = self._source, self._means, self._means.meter
+        for cell in source.forwards(means, self._pool, self._threads):
+            self.tell("pass 1 of 2", cell.number + 1)
+            yield 0
+        meter.phase = ""
+
+        def finish(held: list[tuple[Cell, Array]]) -> tuple[int, dict[str, float], int]:
+            cell, array = held.pop()
+            return self._finish(cell, array, sink)
+
+        busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
+        with closing(means.executor.as_completed(finish, self._made(), depth=busy, workers=busy)) as work:
+            for count, clock, clipped in work:
+                meter.clipped += clipped
+                meter.bytes_in += count * source.stored_sample_bytes
+                meter.add(clock)
+                yield count
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        super().close()
+        self._source.close()
+
+    def _made(self) -> Iterator[list[tuple[Cell, Array]]]:
+        source = self._source
+
+        def lend() -> Array:
+            return self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
+
+        with closing(source.backwards(self._means, self._pool, self._threads, lend, keep=False)) as made:
+            for cell, array in made:
+                yield [(cell, array)]
+                del array
+
+    def _finish(self, cell: Cell, array: Array, sink: Sink) -> tuple[int, dict[str, float], int]:
+        """Run what follows on one cell, and write it."""
+        clock: dict[str, float] = {}
+        chain = self._chains[cell.index]
+        bench = Bench(self._pool, self._tail_sizes())
+        specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
+
+        def read(span: Span, into: Array) -> None:
+            into[...] = array[span.within(cell.span)]
+
+        def scratch(number: int, samples: int) -> Array:
+            return bench.view(number, (samples, *specs[number].shape), specs[number].dtype)
+
+        found = array
+        if chain.stages:
+            found = bench.view(-2, (cell.span.size, *self._out.shape), self._out.dtype)
+            chain.compute(read, Chunk(cell.span, found), scratch, clock)
+            clock["read"] = 0.0  # no reading, but a copy within the cache
+        clipped, before = 0, time.perf_counter()
+        if found.dtype != self._means.dtype:
+            narrow = bench.view(-1, found.shape, self._means.dtype)
+            clipped = cast_into(found, narrow)
+            found = narrow
+            clock["cast"] = time.perf_counter() - before
+        before = time.perf_counter()
+        sink.write(Chunk(cell.span.shift(cell.section.offset), found))
+        clock["write"] = time.perf_counter() - before
+        return cell.span.size, clock, clipped
+
+    def _tail_sizes(self) -> list[int]:
+        """Bytes of buffers: each stage's input and output, the output, and it in the delivered dtype."""
+        unit = self._source.unit
+        sizes = [0]
+        for chain in self._chains:
+            if chain.stages:
+                specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
+                found = [unit * spec.sample_bytes for spec in specs]
+                sizes = [max(pair) for pair in zip(sizes, found, strict=True)] if len(sizes) > 1 else found
+        out = unit * self._out.sample_bytes if any(chain.stages for chain in self._chains) else 0
+        cast = unit * self._out.n_channels * self._means.dtype.itemsize if self._out.dtype != self._means.dtype else 0
+        return [*sizes, out, cast]
+
+    def _beside_passes(self, threads: int) -> int:
+        """Give the bytes of cells on their way to the sink, and of what follows."""
+        outputs = (threads + 3) * self._source.cell_bytes
+        return outputs + threads * (Bench.nbytes(self._tail_sizes()) + self._tail_work())
+
+    def _tail_work(self) -> int:
+        plans = [stage.plan for chain in self._chains for stage in chain.stages]
+        return max((plan.workspace for plan in plans), default=0) + sum(plan.shared for plan in plans)

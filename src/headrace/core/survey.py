@@ -1,0 +1,136 @@
+"""Engines that begin when both passes have been over a two-way source, which they then read by position."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from headrace.core.blocks import BlockEngine
+from headrace.core.engine import ChunkEngine, SinkEngine
+from headrace.core.passes import Passes
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from headrace.core.blockwise import Outcome
+    from headrace.core.budget import Budget
+    from headrace.core.chunk import Chunk
+    from headrace.core.engine import Means
+    from headrace.core.executors import Closing
+    from headrace.core.sinks import Sink
+    from headrace.core.twoway import TwoWaySource
+
+__all__ = ["SurveyedBlocks", "SurveyedChunks", "SurveyedSink"]
+
+
+class _Survey(Passes):
+    """Both passes, for what they leave behind in the source."""
+
+    def run(self) -> Iterator[None]:
+        """Run both; gives something after each cell."""
+        source, means = self._source, self._means
+        for cell in source.forwards(means, self._pool, self._threads):
+            self.tell("pass 1 of 3", cell.number + 1)
+            yield
+        scratch = self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
+        for cell, _ in source.backwards(means, self._pool, self._threads, lambda: scratch, keep=True):
+            self.tell("pass 2 of 3", source.n_cells - cell.number)
+            yield
+        means.meter.phase = ""
+
+
+class _Inner(Protocol):
+    @property
+    def smallest(self) -> int: ...
+    def begin(self, budget: Budget) -> None: ...
+    def close(self) -> None: ...
+
+
+_Engine = TypeVar("_Engine", bound=_Inner)
+
+
+class _Surveyed(Generic[_Engine]):
+    """An engine behind a survey.
+
+    Parameters
+    ----------
+    source : TwoWaySource
+        What is gone over.
+    inner : Engine or BlockEngine
+        Reads it.
+    means : Means
+        Executor, meter and threads.
+    """
+
+    def __init__(self, source: TwoWaySource, inner: _Engine, means: Means) -> None:
+        self._source, self._inner = source, inner
+        self._survey = _Survey(source, means)
+
+    @property
+    def smallest(self) -> int:
+        """See `Engine.smallest`."""
+        return self._survey.smallest + self._inner.smallest
+
+    def begin(self, budget: Budget) -> None:
+        """See `Engine.begin`."""
+        self._survey.reserve(budget, self._inner.smallest)
+        self._inner.begin(budget)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._inner.close()
+        self._survey.close()
+        self._source.close()
+
+
+class SurveyedSink(_Surveyed[SinkEngine]):
+    """Delivers to a sink."""
+
+    def deliver(self, sink: Sink) -> Generator[int]:
+        """See `SinkEngine.deliver`."""
+        for _ in self._survey.run():
+            yield 0
+        with closing(self._inner.deliver(sink)) as work:
+            yield from work
+
+
+class SurveyedBlocks(_Surveyed[BlockEngine]):
+    """Runs a block function."""
+
+    def outcomes(self) -> Generator[Outcome[Any]]:
+        """See `BlockEngine.outcomes`."""
+        for _ in self._survey.run():
+            pass
+        with closing(self._inner.outcomes()) as outcomes:
+            yield from outcomes
+
+
+class SurveyedChunks(_Surveyed[ChunkEngine]):
+    """Hands chunks over, in order."""
+
+    def chunks(self) -> Closing[Chunk]:
+        """See `ChunkEngine.chunks`."""
+        return _After(self._survey, self._inner)
+
+
+class _After:
+    """Chunks that begin after the survey; survives `RingStarved`, as a generator would not."""
+
+    def __init__(self, survey: _Survey, inner: ChunkEngine) -> None:
+        self._survey, self._inner = survey, inner
+        self._chunks: Closing[Chunk] | None = None
+
+    def __iter__(self) -> _After:
+        return self
+
+    def __next__(self) -> Chunk:
+        if self._chunks is None:
+            for _ in self._survey.run():
+                pass
+            self._chunks = self._inner.chunks()
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """End the work. May be called twice."""
+        if self._chunks is not None:
+            self._chunks.close()
