@@ -19,7 +19,7 @@ import click
 
 from headrace.cli._help import examples
 from headrace.core import machine
-from headrace.core.spill import temporary_folder
+from headrace.core.tempfiles import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

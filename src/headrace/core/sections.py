@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.buffers import BufferPool
 from headrace.core.chain import Chain
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from headrace.core.arrays import Array, DType
-    from headrace.core.buffers import BufferPool
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Windowed
     from headrace.core.source import Source
@@ -57,6 +57,11 @@ class Bench:
 
     def __init__(self, pool: BufferPool, sizes: Sequence[int]) -> None:
         self._flat = [pool.get((size,), np.uint8) if size else None for size in sizes]
+
+    @classmethod
+    def alone(cls, sizes: Sequence[int]) -> Bench:
+        """Make one with a pool of its own, which holds just these buffers."""
+        return cls(BufferPool(max(1, cls.nbytes(sizes))), sizes)
 
     def view(self, number: int, shape: tuple[int, ...], dtype: DType) -> Array:
         """See the start of buffer `number` as an array."""

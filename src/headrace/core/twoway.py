@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headrace.core.buffers import BufferPool
 from headrace.core.chain import stage_note
 from headrace.core.chunk import Chunk
 from headrace.core.closeable import Closeable
 from headrace.core.crew import Crew
+from headrace.core.rowstore import RowStore
 from headrace.core.sections import Bench, Sections
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
-from headrace.core.spill import RowStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from headrace.core.arrays import Array
+    from headrace.core.buffers import BufferPool
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import Plan, Spec, TwoWay, Windowed
@@ -120,7 +120,7 @@ class TwoWaySource:
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
         traces, states = self._tables()
-        bench = self._benches.pop() if self._benches else Bench(BufferPool(1 << 62), self._bench_sizes())
+        bench = self._benches.pop() if self._benches else Bench.alone(self._bench_sizes())
         for index, segment in enumerate(self.segments):
             part = span.clip(segment)
             if not part.size:
@@ -297,7 +297,7 @@ class TwoWaySource:
         """Read the samples at one end of a section."""
         n, count = cell.section.chain.n_out, self._operator.edge(cell.plan)
         span = Span(max(0, n - count), n) if at_end else Span(0, min(n, count))
-        bench = Bench(BufferPool(1 << 62), self._sections.bench_sizes(max(1, span.size), aligned=False))
+        bench = Bench.alone(self._sections.bench_sizes(max(1, span.size), aligned=False))
         chunk = Chunk(span, np.empty((span.size, *self._inp.shape), self._inp.dtype))
         if span.size:
             self._sections.fill(cell.section, chunk, bench, {})

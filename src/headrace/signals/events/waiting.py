@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headrace.core.closeable import Closeable
-from headrace.core.spill import temporary_folder
-from headrace.errors import OutputError
+from headrace.core.tempfiles import UnnamedFile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     from headrace.core.arrays import Array, DType
@@ -141,15 +140,9 @@ class _Run(_Sorted):
 
     def __init__(self, dtype: DType, folder: str | os.PathLike[str] | None) -> None:
         super().__init__(np.empty(0, dtype))
-        import tempfile
-
-        self._folder = temporary_folder(folder)
         self.first = 0
         self._read = self._written = 0  # bytes
-        try:
-            self._file = tempfile.TemporaryFile(prefix="headrace-", dir=self._folder)  # noqa: SIM115 - closed by `close`
-        except OSError as error:
-            raise self._failed(error) from error
+        self._file = UnnamedFile(folder, "a temporary file of events that wait for an earlier one to end")
 
     @property
     def empty(self) -> bool:
@@ -162,28 +155,19 @@ class _Run(_Sorted):
             return
         if not self._written:
             self.first = int(rows["start"][0])
-        try:
-            self._file.write(rows.tobytes())
-            self._file.flush()
-        except OSError as error:
-            raise self._failed(error) from error
+        self._file.write(_bytes(rows), self._written)
         self._written += rows.nbytes
         self.more = True
 
     def fill(self, count: int) -> None:
         """Read so many rows, and more while all of them start at one sample."""
         while self.more and (len(self.rows) < count or self.rows["start"][0] == self.rows["start"][-1]):
-            wanted = min(max(64, count - len(self.rows)) * self.rows.itemsize, self._written - self._read)
-            try:
-                found = os.pread(self._file.fileno(), wanted, self._read)
-            except OSError as error:
-                raise self._failed(error) from error
-            whole = len(found) // self.rows.itemsize * self.rows.itemsize
-            if not whole:
-                raise OutputError(f"{self._folder}: a temporary file of events lost its end", path=self._folder)
-            self._read += whole
+            left = (self._written - self._read) // self.rows.itemsize
+            found = np.empty(min(max(64, count - len(self.rows)), left), self.rows.dtype)
+            self._file.read(_bytes(found), self._read)
+            self._read += found.nbytes
             self.more = self._read < self._written
-            self.rows = np.concatenate([self.rows, np.frombuffer(found[:whole], self.rows.dtype)])
+            self.rows = np.concatenate([self.rows, found])
 
     def below(self, limit: int | None) -> Array:
         """Take the rows that start before that."""
@@ -196,13 +180,9 @@ class _Run(_Sorted):
         """Give the space back."""
         self._file.close()
 
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"{self._folder}: events that wait for an earlier one to end cannot be kept in a temporary file: "
-            f"{error.strerror or error}; make room, or name another folder with tmp=",
-            path=self._folder,
-            errno=error.errno,
-        )
+
+def _bytes(rows: Array) -> memoryview:
+    return memoryview(np.ascontiguousarray(rows).view(np.uint8))  # type: ignore[arg-type]
 
 
 def _in_order(parts: Sequence[Array]) -> Array:

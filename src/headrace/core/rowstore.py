@@ -1,0 +1,77 @@
+"""Rows of fixed size, kept in memory while they are few and in an unlinked temporary file when they are many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headrace.core.arrays import byte_view
+from headrace.core.tempfiles import UnnamedFile
+
+if TYPE_CHECKING:
+    from headrace.core.arrays import Array, DType
+
+__all__ = ["RowStore"]
+
+
+class RowStore:
+    """So many rows of one shape, written and read by number.
+
+    Parameters
+    ----------
+    count : int
+        Rows.
+    shape, dtype
+        Of one row.
+    limit : int
+        Most bytes to keep in memory.
+    tmp : str or None
+        Folder of the file that takes more; ``None`` for the system's.
+
+    Raises
+    ------
+    OutputError
+        If the folder has no room for it.
+
+    Notes
+    -----
+    Rows may be read and written from several threads at once.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: DType, limit: int, tmp: str | None) -> None:
+        self._shape, self._dtype = shape, dtype
+        self._row_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        total = count * self._row_bytes
+        self._rows = np.empty((count, *shape), dtype) if total <= limit else None
+        self._file = UnnamedFile(tmp, "a temporary file of states", reserve=total) if self._rows is None else None
+
+    @staticmethod
+    def memory(count: int, row_bytes: int, limit: int) -> int:
+        """Bytes of memory that such a store takes."""
+        return count * row_bytes if count * row_bytes <= limit else 0
+
+    def __setitem__(self, number: int, row: Array) -> None:
+        if self._rows is not None:
+            self._rows[number] = row
+        else:
+            self._spill().write(byte_view(np.ascontiguousarray(row)), number * self._row_bytes)
+
+    def __getitem__(self, number: int) -> Array:
+        if self._rows is not None:
+            kept: Array = self._rows[number]
+            return kept
+        row = np.empty(self._shape, self._dtype)
+        self._spill().read(byte_view(row), number * self._row_bytes)
+        return row
+
+    def close(self) -> None:
+        """Let go of memory and file. May be called twice."""
+        self._rows = None
+        if self._file is not None:
+            self._file.close()
+
+    def _spill(self) -> UnnamedFile:
+        if self._file is None:
+            raise ValueError("these rows were let go of")
+        return self._file
