@@ -2,20 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import headrace
 
 from headrace import signals
 
-HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli", "signal", "detect"]
-
 
 def detect(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [*HEADRACE, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+    return headrace("signal", "detect", *words, cwd=cwd)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import command_line
 import pytest
 
 from headrace.core import machine
@@ -32,8 +33,8 @@ def headrace(*words: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "HEADRACE_DEBUG")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env | environment)
+    env = command_line.environment() | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
 
 
 def raising(body: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

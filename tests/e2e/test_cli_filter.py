@@ -1,7 +1,6 @@
 """`headrace signal filter` with sections and with designs, and WAV in and out, in fresh processes."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,48 +9,15 @@ import numpy as np
 import pytest
 import scipy.io.wavfile
 import scipy.signal
+from command_line import headrace, run_all, succeed
 
 from headrace.cli._band import join_band, pass_type, read_band
 
-HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli"]
 FS = 10_000
 RNG = np.random.default_rng(11)
 X = RNG.integers(-3000, 3000, (20_000, 3), np.int16)
 SOS = scipy.signal.butter(3, [300, 2000], "bandpass", fs=FS, output="sos")
 RUN = ("signal", "filter", "rec.npy", "out.npy")
-
-MANY = """
-import contextlib, io, json, sys
-from headrace.cli import main
-outcomes = []
-for words in json.load(sys.stdin):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    outcomes.append([words, code, out.getvalue(), err.getvalue()])
-print(json.dumps(outcomes))
-"""
-
-
-def headrace(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "HEADRACE_DEBUG")}
-    command = [*HEADRACE, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=env)
-
-
-def succeed(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = headrace(*words, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def run_all(rows: list[tuple[str, ...]], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
-    """Run many command lines in one fresh process: most of the time of one that fails goes into starting Python."""
-    done = subprocess.run(
-        [*HEADRACE[:3], "-c", MANY],
-        input=json.dumps(rows), capture_output=True, text=True, timeout=60, check=True, cwd=cwd,
-    )  # fmt: skip
-    return [subprocess.CompletedProcess(*outcome) for outcome in json.loads(done.stdout)]
 
 
 @pytest.fixture

@@ -4,22 +4,19 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import headrace
 
 X = np.arange(3000, dtype=np.int16).reshape(1000, 3)
 PART = ".out.npy.0123456789ab.part"
 
 
 def info(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "headrace.cli", "info", *words],
-        capture_output=True, text=True, timeout=60, check=False, cwd=cwd,
-    )  # fmt: skip
+    return headrace("info", *words, cwd=cwd)
 
 
 def facts(*words: str, cwd: Path) -> list[dict[str, Any]]:

@@ -1,26 +1,20 @@
 """`headrace signal plot`, in a fresh process in which warnings are errors."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import headrace, run_all
 
-HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli"]
 RNG = np.random.default_rng(3)
 X = RNG.integers(-3000, 3000, (50_000, 4), np.int16)
 EVENTS = np.array([(100, 900, 0), (1000, 1001, 3)], [("start", "i8"), ("end", "i8"), ("channel", "i8")])
 
 
-def headrace(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "HEADRACE_DEBUG")}
-    return subprocess.run(
-        [*HEADRACE, "signal", "plot", *map(str, words)],
-        capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=env,
-    )  # fmt: skip
+def plot(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return headrace("signal", "plot", *words, cwd=cwd, timeout=120)
 
 
 @pytest.fixture
@@ -33,7 +27,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_it_draws_a_picture_with_its_events(place: Path) -> None:
-    done = headrace("rec.npy", "out.png", "--fs", 1000, "--events", "events.csv", cwd=place)
+    done = plot("rec.npy", "out.png", "--fs", 1000, "--events", "events.csv", cwd=place)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert done.stderr.startswith("out.png: 2 events, 50,000 samples in ")
     assert (place / "out.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -54,7 +48,7 @@ def test_it_reports_in_json_and_draws_a_part_of_a_raw_file(place: Path) -> None:
         "--memory",
         "2MB",
     )
-    done = headrace("rec.bin", "out.svg", *words, "--events", "events.npy", "--json", "--threads", 1, cwd=place)
+    done = plot("rec.bin", "out.svg", *words, "--events", "events.npy", "--json", "--threads", 1, cwd=place)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert (facts["n_samples"], facts["n_events"], facts["output"]) == (1500, 2, "out.svg")
@@ -69,7 +63,7 @@ def test_parquet_events_are_drawn(place: Path) -> None:
     sink.open(EVENTS.dtype)
     sink.write(EVENTS)
     sink.commit()
-    done = headrace("rec.npy", "out.pdf", "--events", "events.parquet", cwd=place)
+    done = plot("rec.npy", "out.pdf", "--events", "events.parquet", cwd=place)
     assert done.returncode == 0, done.stderr
     assert (place / "out.pdf").read_bytes()[:4] == b"%PDF"
 
@@ -91,28 +85,15 @@ REFUSED = [
     (("rec.npy", "out.png", "--memory", "1kB"), "budget"),
 ]
 
-MANY = """
-import contextlib, io, json, sys
-from headrace.cli import main
-for words in json.load(sys.stdin):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(["signal", "plot", *words])
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
-"""
-
 
 def test_what_cannot_be_drawn_is_one_message_and_leaves_nothing(place: Path) -> None:
     (place / "old.png").write_bytes(b"old")
     (place / "other.csv").write_text("onset\n1\n")
     before = sorted(path.name for path in place.iterdir())
-    done = subprocess.run(
-        [*HEADRACE[:3], "-c", MANY], input=json.dumps([words for words, _ in REFUSED]),
-        capture_output=True, text=True, timeout=120, check=True, cwd=place,
-    )  # fmt: skip
-    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
-    for (words, expected), (code, out, err) in zip(REFUSED, outcomes, strict=True):
-        assert (code, out) == (1, ""), (words, err)
+    outcomes = run_all([("signal", "plot", *words) for words, _ in REFUSED], place)
+    for (words, expected), done in zip(REFUSED, outcomes, strict=True):
+        err = done.stderr
+        assert (done.returncode, done.stdout) == (1, ""), (words, err)
         assert expected in err, words
         assert err.count("rror: ") == 1, words
         assert "bug in headrace" not in err
@@ -122,5 +103,5 @@ def test_what_cannot_be_drawn_is_one_message_and_leaves_nothing(place: Path) -> 
 
 def test_force_replaces(place: Path) -> None:
     (place / "out.png").write_bytes(b"old")
-    assert headrace("rec.npy", "out.png", "--force", cwd=place).returncode == 0
+    assert plot("rec.npy", "out.png", "--force", cwd=place).returncode == 0
     assert (place / "out.png").read_bytes()[:4] == b"\x89PNG"

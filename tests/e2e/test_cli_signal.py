@@ -15,27 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.signal
+from command_line import HEADRACE, headrace, run_all, succeed
 
 from headrace import signals
 
-HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli"]
 REPORT_KEYS = {"n_samples", "seconds", "mb_per_s", "cpu_seconds", "peak_rss_bytes", "bottleneck", "output"}
 RNG = np.random.default_rng(7)
 TAPS = RNG.standard_normal(65)
 X = RNG.integers(-3000, 3000, (50_000, 6), np.int16)
 RAW = ("--dtype", "int16", "--n-channels", "6")
-
-
-def headrace(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "HEADRACE_DEBUG")}
-    command = [*HEADRACE, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=env, **options)
-
-
-def succeed(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = headrace(*words, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *expected: str, code: int = 1) -> None:
@@ -53,28 +41,6 @@ def assert_refused(done: subprocess.CompletedProcess[str], *expected: str, code:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-# Runs many command lines in one fresh process: most of the time of a command that fails goes into starting Python.
-MANY = """
-import contextlib, io, json, sys
-from headrace.cli import main
-outcomes = []
-for words in json.load(sys.stdin):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    outcomes.append([words, code, out.getvalue(), err.getvalue()])
-print(json.dumps(outcomes))
-"""
-
-
-def run_all(rows: list[tuple[str, ...]], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
-    done = subprocess.run(
-        [*HEADRACE[:3], "-c", MANY],
-        input=json.dumps(rows), capture_output=True, text=True, timeout=60, check=True, cwd=cwd,
-    )  # fmt: skip
-    return [subprocess.CompletedProcess(*outcome) for outcome in json.loads(done.stdout)]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_rows_come_back_as_they_were_set(rows: RowStore) -> None:
 
 def test_a_file_is_never_seen_in_its_folder(tmp_path: Path) -> None:
     file = UnnamedFile(tmp_path, "a test", reserve=4096)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
     file.close()
     file.close()
 
@@ -53,6 +53,12 @@ def test_short_writes_and_reads_are_continued(tmp_path: Path, monkeypatch: pytes
     np.testing.assert_array_equal(found, wanted)
 
 
+def write_and_read(folder: Path) -> None:
+    file = UnnamedFile(folder, "a test", reserve=4096)
+    file.write(memoryview(b"abc"), 0)
+    file.read(memoryview(bytearray(3)), 0)
+
+
 @pytest.mark.parametrize("call", ["posix_fallocate", "pwrite", "preadv"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 def test_a_failing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
@@ -61,9 +67,7 @@ def test_a_failing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(OutputError, match=r"a test .*tmp=") as caught:
-        file = UnnamedFile(tmp_path, "a test", reserve=4096)
-        file.write(memoryview(b"abc"), 0)
-        file.read(memoryview(bytearray(3)), 0)
+        write_and_read(tmp_path)
     assert caught.value.errno == code
     assert caught.value.path == str(tmp_path)
 

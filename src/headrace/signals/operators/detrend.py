@@ -12,7 +12,6 @@ from headrace.core.arrays import float_dtype, widest
 from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
-from headrace.signals.channel_rows import channel_rows, channels_at_once
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Detrend"]
 
 Trend = Literal["constant", "linear"]
+_VALUES = 1 << 17  # worked on at once: as many as a cache holds, unless one channel of a block is more
 
 
 class Detrend:
@@ -70,16 +70,24 @@ class Detrend:
             inp,
             replace(inp, dtype=widest(narrow) if self._wide else narrow),
             grid=self.block,
-            workspace=8 * self.block * (2 * channels_at_once(self.block, inp.n_channels) + 1),
+            workspace=8 * self.block * (2 * self._channels_at_once(inp.n_channels) + 1),
         )
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
+        step = self._channels_at_once(plan.inp.n_channels)
+        samples = window.array.reshape(out.span.size, plan.inp.n_channels)
+        target = out.array.reshape(samples.shape)
         for block in out.span.split(plan.grid):
             place = block.within(out.span)
-            for rows, target in channel_rows(window.narrow(block).array, out.array[place], np.float64, plan.grid):
+            for first in range(0, samples.shape[1], step):
+                channels = slice(first, first + step)
+                rows = np.array(samples[place, channels].T, np.float64, order="C")
                 self._flatten(rows)
-                np.copyto(target, rows, casting="same_kind")
+                np.copyto(target[place, channels].T, rows, casting="same_kind")
+
+    def _channels_at_once(self, n_channels: int) -> int:
+        return max(1, min(n_channels, _VALUES // self.block))
 
     def _flatten(self, rows: Array) -> None:
         """Work in place on shape (channels, n) float64."""
