@@ -15,8 +15,8 @@ quietly() {
     }
 }
 
-quietly cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHEADRACE_NATIVE_TESTS=ON \
+quietly cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=None -DHEADRACE_NATIVE_TESTS=ON \
     -DPython_EXECUTABLE="$PWD/.venv/bin/python" --no-warn-unused-cli
 quietly cmake --build "$build"
-quietly ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 120
+quietly ctest --test-dir "$build" --parallel 2 --output-on-failure --no-tests=error --timeout 120
 grep -E '^[0-9]+% tests passed|^Total Test time' "$log" | paste -sd' ' | sed 's/^/native tests: /'

@@ -10,19 +10,19 @@ namespace headrace {
 
 namespace {
 
-#if defined(HEADRACE_X86_COPIES)
 bool machine_has(Isa isa) {
     switch (isa) {
+#if defined(HEADRACE_AVX512_COPY)
         case Isa::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl");
+#endif
+#if defined(HEADRACE_AVX2_COPY)
         case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        default: return true;
+#endif
+        default: return isa == Isa::portable;
     }
 }
-#else
-bool machine_has(Isa isa) { return isa == Isa::portable; }
-#endif
 
 constexpr Isa all_isas[] = {Isa::portable, Isa::avx2, Isa::avx512};
 constexpr int undecided = -1;
@@ -62,7 +62,7 @@ Isa current_isa() {
 void set_isa(std::string_view isa_name) { chosen.store(static_cast<int>(parse(isa_name, "isa")), std::memory_order_relaxed); }
 
 std::vector<std::pair<std::string, bool>> cpu_features() {
-#if defined(HEADRACE_X86_COPIES)
+#if defined(HEADRACE_AVX2_COPY)
     return {{"sse4.2", __builtin_cpu_supports("sse4.2") != 0},     {"avx", __builtin_cpu_supports("avx") != 0},
             {"avx2", __builtin_cpu_supports("avx2") != 0},         {"fma", __builtin_cpu_supports("fma") != 0},
             {"avx512f", __builtin_cpu_supports("avx512f") != 0},
@@ -75,8 +75,10 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
 
 const KernelTable& kernels() {
     switch (current_isa()) {
-#if defined(HEADRACE_X86_COPIES)
+#if defined(HEADRACE_AVX512_COPY)
         case Isa::avx512: return avx512::table;
+#endif
+#if defined(HEADRACE_AVX2_COPY)
         case Isa::avx2: return avx2::table;
 #endif
         default: return portable::table;

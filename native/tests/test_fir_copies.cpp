@@ -15,13 +15,18 @@ namespace {
 using namespace headrace;
 using check::Buffer;
 
+bool machine_offers(Isa isa) {
+    const auto offered = available_isas();
+    return std::find(offered.begin(), offered.end(), isa) != offered.end();
+}
+
 std::vector<std::pair<std::string, const KernelTable*>> copies() {
     std::vector<std::pair<std::string, const KernelTable*>> found{{"portable", &portable::table}, {"wide", &wide::table}};
-#if defined(HEADRACE_X86_COPIES)
-    for (const Isa isa : available_isas()) {
-        if (isa == Isa::avx2) found.emplace_back("avx2", &avx2::table);
-        if (isa == Isa::avx512) found.emplace_back("avx512", &avx512::table);
-    }
+#if defined(HEADRACE_AVX2_COPY)
+    if (machine_offers(Isa::avx2)) found.emplace_back("avx2", &avx2::table);
+#endif
+#if defined(HEADRACE_AVX512_COPY)
+    if (machine_offers(Isa::avx512)) found.emplace_back("avx512", &avx512::table);
 #endif
     return found;
 }

@@ -253,7 +253,7 @@ template <int W, bool Fused>
 static void run_rows(const SosPlan& plan, double* row, std::int64_t count, std::int64_t step, double* state) {
     using V = typename RowVector<W == 1 ? 1 : native_width>::V;
     constexpr int H = W == 1 ? 1 : W / native_width;
-    constexpr std::int64_t at_once = H == 1 ? 4 : HEADRACE_SECTIONS_AT_ONCE;
+    constexpr std::int64_t at_once = H == 1 ? 4 : 2;
     for (std::int64_t s = 0; s < plan.sections;) {
         const std::int64_t left = plan.sections - s, n = left < at_once ? left : at_once;
         unsigned units = 0;

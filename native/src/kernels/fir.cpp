@@ -1,5 +1,5 @@
-// One copy of the FIR kernel. The including file defines HEADRACE_ISA_NS and HEADRACE_MAX_LANES; everything below has internal linkage
-// but the functions at the end, so that the linker can never swap one copy's code for another's.
+// One copy of the FIR kernel. The build compiles every file here once per ISA, with another HEADRACE_ISA_NS and HEADRACE_MAX_LANES;
+// all of it has internal linkage but the functions at the end, so that the linker can never swap one copy's code for another's.
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif

@@ -1,4 +1,4 @@
-// One copy of the kernels on contiguous columns: selection, moments, comparison with thresholds. See fir.inl for the rule about linkage.
+// One copy of the kernels on contiguous columns: selection, moments, comparison with thresholds. See fir.cpp for the rule about linkage.
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif

@@ -1,3 +1,0 @@
-#define HEADRACE_ISA_NS wide
-#define HEADRACE_MAX_LANES 8
-#include "convert.inl"
