@@ -25,16 +25,18 @@ constexpr std::int64_t long_column = 1 << 18;
 std::int64_t kept_most(std::int64_t n) { return n <= small ? n : n < long_column ? n / 8 + 64 : n / 14; }
 std::int64_t kept_bytes(std::int64_t n) { return (kept_most(n) + slack) * static_cast<std::int64_t>(sizeof(double)); }
 
-// At least what any column of up to n values keeps.
-std::int64_t kept_bytes_to(std::int64_t n) {
-    return std::max({kept_bytes(n), kept_bytes(std::min(n, small)), kept_bytes(std::min(n, long_column - 1))});
+// What no column of up to n values exceeds: the bracket of a shorter one may keep more.
+std::int64_t kept_most_to(std::int64_t n) {
+    return std::max({kept_most(n), kept_most(std::min(n, small)), kept_most(std::min(n, long_column - 1))});
 }
 
-// For a selection and those that it makes of what it kept; a selection by distance keeps values, and makes distances of them.
+// For a selection in a column of up to n values, and those that it makes of what it kept; a selection by distance keeps values, and makes
+// distances of them. Never less for more values.
 std::int64_t scratch_bytes(std::int64_t n) {
+    const auto kept_bytes_to = [](std::int64_t count) { return (kept_most_to(count) + slack) * static_cast<std::int64_t>(sizeof(double)); };
     std::int64_t total = 2 * kept_bytes_to(n);
     do {
-        n = kept_most(n);
+        n = kept_most_to(n);
         total += kept_bytes_to(n);
     } while (n > small);
     return total;

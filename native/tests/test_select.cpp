@@ -122,6 +122,27 @@ void sift_case(const KernelTable& table, SampleType type) {
     }
 }
 
+// Memory for columns of up to n values serves every shorter one too, also where a shorter one keeps more.
+void shorter_columns() {
+    std::int64_t before = 0;
+    for (std::int64_t n = 0; n < 5'000'000; n += n < 20'000 ? 1 : 997) {
+        CHECK(SelectScratch::bytes(n) >= before, "monotone at " + std::to_string(n));
+        before = SelectScratch::bytes(n);
+    }
+    for (const std::int64_t n : {2049, 2500, 15'871, 262'144, 300'000}) {
+        const SelectScratch scratch(n);
+        const Buffer<double> x = values<double>(n, 6);
+        for (const std::int64_t count : {n, n - 1, std::int64_t{2048}, std::min<std::int64_t>(n, 262'143), n / 2}) {
+            const Column column{x.data.get(), SampleType::f64, count};
+            std::vector<double> sorted(x.data.get(), x.data.get() + count);
+            const double center = sorted_median(sorted);
+            CHECK(select_median(column, scratch) == center, "median of " + std::to_string(count));
+            for (double& v : sorted) v = std::fabs(v - center);
+            CHECK(select_median_distance(column, center, scratch) == sorted_median(sorted), "distance of " + std::to_string(count));
+        }
+    }
+}
+
 template <class T>
 void all(SampleType type) {
     sift_case<T>(kernels(), type);
@@ -148,5 +169,6 @@ int main() {
         nan_cases();
         deviation_cases();
     }
+    shorter_columns();
     return check::report();
 }

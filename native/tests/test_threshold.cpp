@@ -107,6 +107,20 @@ void sorted_window() {
     }
 }
 
+// Blocks whose values that are not NaN are fewer than the block: selection among fewer values may keep more of them.
+void missing_values() {
+    check::Random random(9);
+    for (const std::int64_t n : {2048, 2049, 2500, 9000, 15'871})
+        for (const std::int64_t missing : {1, 2, 400}) {
+            Buffer<float> x(n);
+            for (std::int64_t i = 0; i < n; ++i) x[i] = random.value<float>();
+            for (std::int64_t k = 0; k < missing; ++k) x[k * (n / missing)] = std::numeric_limits<float>::quiet_NaN();
+            const ThresholdRule rule{0.5, Noise::mad, Polarity::both, Missing::ignore, 0};
+            const Found found = find_beyond(rule, {x.data.get(), SampleType::f32, 0, n, 1}, 0, n);
+            CHECK(found.nan_sample < 0 && !found.pieces.empty(), "pieces of " + std::to_string(n));
+        }
+}
+
 // Windows and blocks of every size and dtype inside tight buffers: what the sanitizers look at.
 template <class T>
 void bounds_case(SampleType type) {
@@ -146,6 +160,7 @@ int main() {
         bounds_case<double>(SampleType::f64);
         bounds_case<std::int64_t>(SampleType::i64);
     }
+    missing_values();
     sorted_window();
     return check::report();
 }
