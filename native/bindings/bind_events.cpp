@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <memory>
+#include <span>
 
 #include "arrays.hpp"
 #include "headrace/select.hpp"
@@ -63,7 +64,14 @@ Bytes owned(std::vector<T>&& values) {
     return Bytes(data, {size}, owner);
 }
 
-nb::tuple find(const ThresholdRule& rule, nb::handle x_object, std::int64_t x_start, std::int64_t start, std::int64_t stop) {
+// A view that Python may use during the call.
+Bytes lent(std::span<const Piece> pieces) {
+    const auto bytes = std::as_bytes(pieces);
+    return Bytes(const_cast<std::byte*>(bytes.data()), {bytes.size()}, nb::none());
+}
+
+nb::tuple find(const ThresholdRule& rule, nb::handle x_object, std::int64_t x_start, std::int64_t start, std::int64_t stop, std::int64_t most,
+               nb::handle overflow) {
     const Readable x = readable(x_object, "x");
     const ConstSamples samples = real_samples(x, x_start);
     if (start < x_start || stop < start || stop > x_start + samples.count) {
@@ -71,10 +79,14 @@ nb::tuple find(const ThresholdRule& rule, nb::handle x_object, std::int64_t x_st
                                     std::to_string(x_start) + ", " + std::to_string(x_start + samples.count) + ")";
         throw nb::value_error(message.c_str());
     }
+    if (most < 1) throw nb::value_error("most must be positive");
     Found found;
     {
         const nb::gil_scoped_release released;
-        found = find_beyond(rule, samples, start, stop);
+        found = find_beyond(rule, samples, start, stop, static_cast<std::size_t>(most), [overflow](std::span<const Piece> pieces) {
+            const nb::gil_scoped_acquire acquired;
+            overflow(lent(pieces));
+        });
         found.pieces.shrink_to_fit();
     }
     return nb::make_tuple(owned(std::move(found.pieces)), owned(std::move(found.states)), found.nan_sample, found.nan_channel);
@@ -107,12 +119,15 @@ void bind_events(nb::module_& m) {
             [](ThresholdRule* self, double k, const std::string& noise, const std::string& polarity, const std::string& nan,
                std::int64_t window) { new (self) ThresholdRule(make_rule(k, noise, polarity, nan, window)); },
             nb::arg("k"), nb::arg("noise"), nb::arg("polarity"), nb::arg("nan"), nb::arg("window") = 0, "Raises ValueError.")
-        .def("find", &find, nb::arg("x"), nb::arg("x_start"), nb::arg("start"), nb::arg("stop"),
-             nb::sig("def find(self, x: numpy.typing.NDArray[typing.Any], x_start: int, start: int, stop: int) -> "
+        .def("find", &find, nb::arg("x"), nb::arg("x_start"), nb::arg("start"), nb::arg("stop"), nb::arg("most"), nb::arg("overflow"),
+             nb::sig("def find(self, x: numpy.typing.NDArray[typing.Any], x_start: int, start: int, stop: int, most: int, "
+                     "overflow: collections.abc.Callable[[numpy.typing.NDArray[numpy.uint8]], object]) -> "
                      "tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.uint8], int, int]"),
              "Judge samples [start, stop) of `x`, (m,) or (m, channels) real, whose first sample is `x_start`.\n\n"
              "Returns the pieces of runs as bytes (headrace.signals.events.pieces.PIECE), channel by channel; a state for each channel; and\n"
-             "sample and channel of a NaN if `nan` is raise and there is one, else -1 and -1. Raises ValueError and TypeError.")
+             "sample and channel of a NaN if `nan` is raise and there is one, else -1 and -1. Of more than `most` pieces, `overflow` is\n"
+             "called with the earlier ones, `most` at a time, as bytes that are valid during the call; what it raises is raised.\n"
+             "Raises ValueError and TypeError.")
         .def(
             "workspace_bytes",
             [](const ThresholdRule& rule, nb::handle x_object, std::int64_t count, std::int64_t channels) {

@@ -31,10 +31,30 @@ Thresholds thresholds(const ThresholdRule& rule, double center, double noise) {
     return t.defined() ? t : Thresholds{center, infinity, -infinity};
 }
 
+// Pieces and states in the order in which they are found.
+class Collector {
+public:
+    Collector(Found& found, std::size_t most, const Overflow& overflow) : found_(found), most_(most), overflow_(overflow) {}
+
+    void piece(const Piece& piece) {
+        if (found_.pieces.size() == most_) {
+            overflow_(found_.pieces);
+            found_.pieces.clear();
+        }
+        found_.pieces.push_back(piece);
+    }
+    void state(std::uint32_t state) { found_.states.push_back(static_cast<std::uint8_t>(state)); }
+
+private:
+    Found& found_;
+    std::size_t most_;
+    const Overflow& overflow_;
+};
+
 // Makes pieces of samples that come one by one.
 class Runs {
 public:
-    Runs(Found& found, std::int64_t channel, Missing missing) : found_(found), channel_(channel), missing_(missing) {}
+    Runs(Collector& found, std::int64_t channel, Missing missing) : found_(found), channel_(channel), missing_(missing) {}
 
     void sample(std::int64_t i, double v, const Thresholds& t) {
         if (v != v) return nan();
@@ -59,7 +79,7 @@ public:
 
     void finish() {
         if (open_) close(gap_ ? 0 : open_right);
-        found_.states.push_back(static_cast<std::uint8_t>((seen_ ? 0 : no_samples) | (gap_ ? ends_in_gap : 0)));
+        found_.state((seen_ ? 0u : no_samples) | (gap_ ? ends_in_gap : 0u));
     }
 
 private:
@@ -70,11 +90,11 @@ private:
     }
     void close(std::uint32_t right) {
         now_.flags |= right;
-        found_.pieces.push_back(now_);
+        found_.piece(now_);
         open_ = false;
     }
 
-    Found& found_;
+    Collector& found_;
     std::int64_t channel_;
     Missing missing_;
     Piece now_;
@@ -82,7 +102,7 @@ private:
 };
 
 template <class T>
-void push_run(const T* x, std::int64_t n, std::int64_t a, std::int64_t b, double center, std::int64_t shift, std::int64_t channel, Found& found) {
+void push_run(const T* x, std::int64_t n, std::int64_t a, std::int64_t b, double center, std::int64_t shift, std::int64_t channel, Collector& found) {
     std::int64_t peak = a;
     double distance = -1;
     for (std::int64_t i = a; i < b; ++i) {
@@ -92,13 +112,13 @@ void push_run(const T* x, std::int64_t n, std::int64_t a, std::int64_t b, double
             peak = i;
         }
     }
-    found.pieces.push_back({a + shift, b + shift, peak + shift, static_cast<double>(x[peak]), distance, static_cast<std::int32_t>(channel),
-                            (a == 0 ? open_left : 0) | (b == n ? open_right : 0)});
+    found.piece({a + shift, b + shift, peak + shift, static_cast<double>(x[peak]), distance, static_cast<std::int32_t>(channel),
+                 (a == 0 ? open_left : 0) | (b == n ? open_right : 0)});
 }
 
 // The runs of set bits; no sample is NaN.
 template <class T>
-void runs_of_bits(const T* x, std::int64_t n, const std::uint64_t* words, double center, std::int64_t shift, std::int64_t channel, Found& found) {
+void runs_of_bits(const T* x, std::int64_t n, const std::uint64_t* words, double center, std::int64_t shift, std::int64_t channel, Collector& found) {
     std::int64_t open = -1;
     for (std::int64_t start = 0; start < n; start += 64) {
         const std::uint64_t bits = words[start / 64];
@@ -118,7 +138,7 @@ void runs_of_bits(const T* x, std::int64_t n, const std::uint64_t* words, double
     if (open >= 0) push_run(x, n, open, n, center, shift, channel, found);
 }
 
-void runs_of_column(const Column& column, const std::uint64_t* words, double center, std::int64_t shift, std::int64_t channel, Found& found) {
+void runs_of_column(const Column& column, const std::uint64_t* words, double center, std::int64_t shift, std::int64_t channel, Collector& found) {
     const auto each = [&]<class T>(const T* x) { runs_of_bits(x, column.count, words, center, shift, channel, found); };
     switch (column.type) {
         case SampleType::i8: return each(static_cast<const std::int8_t*>(column.data));
@@ -150,11 +170,11 @@ public:
         : rule_(rule), scratch_(count), words_(static_cast<std::size_t>((count + 63) / 64)) {}
 
     // False if a NaN is in the way.
-    bool judge(const Column& column, std::int64_t shift, std::int64_t channel, Found& found) {
+    bool judge(const Column& column, std::int64_t shift, std::int64_t channel, Collector& found) {
         const std::optional<double> center = select_median(column, scratch_);
         if (!center) return rule_.missing != Missing::raise && judge_with_nan(column, shift, channel, found);
         const Thresholds t = thresholds(rule_, *center, noise(column, *center));
-        found.states.push_back(0);
+        found.state(0);
         if (kernels().beyond({column.data, column.type, column.count, t.above, t.below, words_.data()}))
             runs_of_column(column, words_.data(), *center, shift, channel, found);
         return true;
@@ -167,7 +187,7 @@ private:
         return select_median_distance(column, center, scratch_).value_or(infinity) / normal_quartile;
     }
 
-    bool judge_with_nan(const Column& column, std::int64_t shift, std::int64_t channel, Found& found) const {
+    bool judge_with_nan(const Column& column, std::int64_t shift, std::int64_t channel, Collector& found) const {
         const std::vector<double> values = present(column, 0, column.count);
         const Column kept{values.data(), SampleType::f64, static_cast<std::int64_t>(values.size())};
         const std::optional<double> center = select_median(kept, scratch_);
@@ -185,7 +205,7 @@ private:
 
 // Judges each sample of [start, stop) by the window around it.
 bool judge_windows(const ThresholdRule& rule, const Column& column, std::int64_t start, std::int64_t stop, std::int64_t shift,
-                   std::int64_t channel, Found& found) {
+                   std::int64_t channel, Collector& found) {
     const std::int64_t left = rule.window / 2, right = rule.window - left, n = column.count;
     if (rule.missing == Missing::raise)
         for (std::int64_t i = start; i < stop; ++i)
@@ -224,8 +244,10 @@ bool judge_windows(const ThresholdRule& rule, const Column& column, std::int64_t
 
 }  // namespace
 
-Found find_beyond(const ThresholdRule& rule, const ConstSamples& samples, std::int64_t start, std::int64_t stop) {
+Found find_beyond(const ThresholdRule& rule, const ConstSamples& samples, std::int64_t start, std::int64_t stop, std::size_t most,
+                  const Overflow& overflow) {
     Found found;
+    Collector collector(found, most, overflow);
     const bool windowed = rule.window > 0;
     ConstSamples judged = samples;
     if (!windowed) {
@@ -239,8 +261,8 @@ Found find_beyond(const ThresholdRule& rule, const ConstSamples& samples, std::i
     if (!windowed) blocks.emplace(rule, judged.count);
     for (std::int64_t c = 0; c < judged.channels; ++c) {
         const Column column = columns[c];
-        const bool done = windowed ? judge_windows(rule, column, start - judged.start, stop - judged.start, judged.start, c, found)
-                                   : blocks->judge(column, judged.start, c, found);
+        const bool done = windowed ? judge_windows(rule, column, start - judged.start, stop - judged.start, judged.start, c, collector)
+                                   : blocks->judge(column, judged.start, c, collector);
         if (done) continue;
         for (std::int64_t i = start - judged.start; i < stop - judged.start; ++i) {
             const double v = value_at(column, i);

@@ -121,6 +121,31 @@ void missing_values() {
         }
 }
 
+// However many are kept, the pieces are the same, in the same order.
+void overflow_case() {
+    check::Random random(10);
+    const std::int64_t n = 500, channels = 3;
+    Buffer<float> x(n * channels);
+    for (std::int64_t i = 0; i < x.size; ++i) x[i] = random.value<float>();
+    x[100] = std::numeric_limits<float>::quiet_NaN();
+    for (const std::int64_t window : {0, 9})
+        for (const std::size_t most : {1, 2, 7, 100'000}) {
+            const ThresholdRule rule{1, Noise::mad, Polarity::both, Missing::gap, window};
+            const ConstSamples samples{x.data.get(), SampleType::f32, 0, n, channels};
+            const Found whole = find_beyond(rule, samples, 0, n);
+            std::vector<Piece> pieces;
+            Found found = find_beyond(rule, samples, 0, n, most, [&](std::span<const Piece> some) {
+                CHECK(some.size() == most, "as many as were to be kept");
+                pieces.insert(pieces.end(), some.begin(), some.end());
+            });
+            CHECK(found.pieces.size() <= most && whole.pieces.size() > 100, "kept");
+            pieces.insert(pieces.end(), found.pieces.begin(), found.pieces.end());
+            CHECK(pieces.size() == whole.pieces.size() && std::memcmp(pieces.data(), whole.pieces.data(), sizeof(Piece) * pieces.size()) == 0,
+                  "same pieces");
+            CHECK(found.states == whole.states, "same states");
+        }
+}
+
 // Windows and blocks of every size and dtype inside tight buffers: what the sanitizers look at.
 template <class T>
 void bounds_case(SampleType type) {
@@ -161,6 +186,7 @@ int main() {
         bounds_case<std::int64_t>(SampleType::i64);
     }
     missing_values();
+    overflow_case();
     sorted_window();
     return check::report();
 }

@@ -258,12 +258,14 @@ class ThresholdKernel:
     def __init__(self, k: float, noise: str, polarity: str, nan: str, window: int = 0) -> None:
         """Raises ValueError."""
 
-    def find(self, x: numpy.typing.NDArray[Any], x_start: int, start: int, stop: int) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.uint8], int, int]:
+    def find(self, x: numpy.typing.NDArray[Any], x_start: int, start: int, stop: int, most: int, overflow: Callable[[numpy.typing.NDArray[numpy.uint8]], object]) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.uint8], int, int]:
         """
         Judge samples [start, stop) of `x`, (m,) or (m, channels) real, whose first sample is `x_start`.
 
         Returns the pieces of runs as bytes (headrace.signals.events.pieces.PIECE), channel by channel; a state for each channel; and
-        sample and channel of a NaN if `nan` is raise and there is one, else -1 and -1. Raises ValueError and TypeError.
+        sample and channel of a NaN if `nan` is raise and there is one, else -1 and -1. Of more than `most` pieces, `overflow` is
+        called with the earlier ones, `most` at a time, as bytes that are valid during the call; what it raises is raised.
+        Raises ValueError and TypeError.
         """
 
     def workspace_bytes(self, x: numpy.typing.NDArray[Any], count: int, channels: int) -> int:

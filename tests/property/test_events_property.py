@@ -18,9 +18,10 @@ from headrace.core.operator import Spec
 from headrace.core.span import Halo, Span
 from headrace.signals import EVENT, Threshold, detector
 from headrace.signals.events import joining as joining_module
+from headrace.signals.events import pieces as pieces_module
 from headrace.signals.events import threshold as threshold_module
 from headrace.signals.events.joining import Joiner
-from headrace.signals.events.pieces import NO_SAMPLES, OPEN_RIGHT
+from headrace.signals.events.pieces import NO_SAMPLES, OPEN_RIGHT, Pieces
 from headrace.signals.events.waiting import WaitingRows
 
 if TYPE_CHECKING:
@@ -226,6 +227,24 @@ def test_windows_find_what_the_definition_says_however_they_are_cut(
         check(case)
 
 
+def keep(patch: pytest.MonkeyPatch, most: int) -> None:
+    """Let pieces beyond so few go through a file."""
+    patch.setattr(pieces_module, "IN_MEMORY", most)
+    patch.setattr(threshold_module, "IN_MEMORY", most)
+
+
+@given(
+    st.tuples(st.booleans(), st.booleans()).flatmap(lambda drawn: cases(nan=drawn[0], window=drawn[1])),
+    st.integers(1, 6),
+)
+def test_pieces_that_go_through_a_file_make_the_same_events(
+    case: tuple[np.ndarray, Threshold, list[int], int], most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        keep(patch, most)
+        check(case)
+
+
 @given(cases(), st.integers(1, 40))
 def test_the_order_and_the_bytes_do_not_depend_on_what_memory_holds(
     case: tuple[np.ndarray, Threshold, list[int], int], hold: int
@@ -305,7 +324,9 @@ def test_a_users_events_come_out_once_whatever_borders_they_cross(
 ) -> None:
     inner = data.draw(st.lists(st.integers(0, len(x)), max_size=2))
     edges = sorted({0, len(x), *inner}) if len(x) else [0, 0]
-    found = events(detector(numbered, block=block, halo=(left, right), open_edges=open_edges), x, edges)
+    with pytest.MonkeyPatch.context() as patch:
+        keep(patch, data.draw(st.sampled_from([2, 5, 4096])))
+        found = events(detector(numbered, block=block, halo=(left, right), open_edges=open_edges), x, edges)
     spans = [(int(row["start"]), int(row["end"]), int(row["channel"])) for row in found]
     assert spans == expected_of(x, edges, block, (left, right), open_edges)
     columns = x.reshape(len(x), x.shape[1] if x.ndim == 2 else 1).astype(np.float64)
@@ -323,13 +344,25 @@ def test_a_users_events_come_out_once_whatever_borders_they_cross(
 
 
 def emits_what_might_be_merged(add: Any) -> Any:
-    def forgetful(self: Joiner, outcome: Outcome[Any]) -> np.ndarray:
-        complete = add(self, outcome)
+    def forgetful(self: Joiner, outcome: Outcome[Any]) -> Iterator[np.ndarray]:
+        yield from add(self, outcome)
         early = self._holds & (self._held["flags"] & OPEN_RIGHT == 0)
         self._holds[early] = False
-        return np.concatenate([complete, self._held[early]])
+        yield self._held[early]
 
     return forgetful
+
+
+def ends_with_each_batch(add: Any) -> Any:
+    return lambda self, outcome, rows, channels, _goes_on: add(self, outcome, rows, channels, channels.stop)
+
+
+def without_last_pieces(batches: Any) -> Any:
+    def mutant(self: Pieces) -> Iterator[tuple[np.ndarray, bool]]:
+        for rows, last in batches(self):
+            yield (rows if last else rows[:-1]), last
+
+    return mutant
 
 
 def without_samples(work: Any) -> Any:
@@ -353,6 +386,8 @@ def shorter(halo: Halo, left: int, right: int) -> Halo:
 MUTANTS: dict[str, tuple[Any, str, Any, dict[str, bool]]] = {
     "the join at borders is dropped": (Joiner, "_heads", lambda self, rows: np.arange(len(rows)), {}),
     "what may be merged is not carried on": (Joiner, "add", emits_what_might_be_merged(Joiner.add), {}),
+    "a batch of pieces ends what goes on in the next": (Joiner, "_add", ends_with_each_batch(Joiner._add), {}),
+    "the last piece of a batch is lost": (Pieces, "batches", without_last_pieces(Pieces.batches), {}),
     "a run goes on over a block that ends it": (Threshold, "work", without_samples(Threshold.work), {}),
     "a block of NaN ends a run": (joining_module, "NO_SAMPLES", 0, {"nan": True}),
     "a gap at the end of a block is forgotten": (joining_module, "ENDS_IN_GAP", 0, {"nan": True}),
@@ -373,6 +408,7 @@ def test_a_mutant_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, what, mutant, drawn = MUTANTS[name]
     monkeypatch.setattr(where, what, mutant)
     monkeypatch.setattr(threshold_module, "_WINDOWED_BLOCK", 7)
+    keep(monkeypatch, 5)
 
     @settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     @given(cases(**drawn))

@@ -133,7 +133,8 @@ def test_thresholds_that_differ_print_differently() -> None:
 
 def test_pieces_have_the_layout_of_the_kernel() -> None:
     assert PIECE.itemsize == 48
-    rows, states, sample, channel = _native.ThresholdKernel(5, "mad", "neg", "raise").find(-spike(), 7, 7, 107)
+    kernel = _native.ThresholdKernel(5, "mad", "neg", "raise")
+    rows, states, sample, channel = kernel.find(-spike(), 7, 7, 107, 1, print)
     (piece,) = rows.view(PIECE)
     assert piece.tolist() == (47, 52, 47, -50.0, 49.0, 0, 0)
     assert (states.tolist(), sample, channel) == ([0], -1, -1)
@@ -144,8 +145,16 @@ def test_pieces_have_the_layout_of_the_kernel() -> None:
     [
         (lambda: _native.ThresholdKernel(-1, "mad", "both", "raise"), ValueError, "k must be finite"),
         (lambda: _native.ThresholdKernel(1, "rms", "both", "raise"), ValueError, "noise is one of mad, std"),
-        (lambda: _native.ThresholdKernel(1, "mad", "both", "raise").find(np.ones(3), 0, 1, 4), ValueError, "inside x"),
-        (lambda: _native.ThresholdKernel(1, "mad", "both", "raise").find(np.ones(3, "c8"), 0, 1, 3), TypeError, "real"),
+        (
+            lambda: _native.ThresholdKernel(1, "mad", "both", "raise").find(np.ones(3), 0, 1, 4, 1, print),
+            ValueError,
+            "inside x",
+        ),
+        (
+            lambda: _native.ThresholdKernel(1, "mad", "both", "raise").find(np.ones(3, "c8"), 0, 1, 3, 1, print),
+            TypeError,
+            "real",
+        ),
         (lambda: _native.medians(np.ones(3), np.ones(2)), ValueError, "out has 2 values, but x has 1 channels"),
         (lambda: _native.medians(np.ones(3), np.ones(1, "f4")), TypeError, "out must be float64"),
     ],

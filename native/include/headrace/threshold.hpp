@@ -1,6 +1,8 @@
 // Runs of samples beyond median +- k * noise, of fixed blocks or of windows around each sample.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -36,14 +38,19 @@ constexpr std::uint32_t after_gap = 4;   // Missing::gap: a NaN lies between it 
 constexpr std::uint8_t no_samples = 1;  // all NaN
 constexpr std::uint8_t ends_in_gap = 2; // Missing::gap: a NaN follows the last piece
 
+// Takes pieces that are too many to keep; called with at least one.
+using Overflow = std::function<void(std::span<const Piece>)>;
+
 struct Found {
-    std::vector<Piece> pieces;  // channel by channel, rising
+    std::vector<Piece> pieces;  // channel by channel, rising; the last ones, if there was an overflow
     std::vector<std::uint8_t> states;  // one for each channel
     std::int64_t nan_sample = -1, nan_channel = -1;  // Missing::raise: the first NaN of the first channel that has one
 };
 
 // Judges samples [start, stop) of `samples`, which holds their windows too, as far as the signal goes. Indices are those of `samples`.
-Found find_beyond(const ThresholdRule& rule, const ConstSamples& samples, std::int64_t start, std::int64_t stop);
+// Whenever `most` pieces are found, and more, `overflow` is called with them.
+Found find_beyond(const ThresholdRule& rule, const ConstSamples& samples, std::int64_t start, std::int64_t stop,
+                  std::size_t most = std::numeric_limits<std::size_t>::max(), const Overflow& overflow = {});
 
 // Bytes that one call allocates at most, beside what it returns.
 std::int64_t find_beyond_workspace_bytes(const ThresholdRule& rule, SampleType type, std::int64_t count, std::int64_t channels);

@@ -85,6 +85,10 @@ class BlockRun:
     def _work_bytes(self, channels: int) -> int:
         return self._plan.workspace * channels + self._plan.overhead
 
+    def _result_bytes(self, depth: int) -> int:
+        """Give the bytes of results: so many that wait or are made, one that is folded, and what the fold keeps."""
+        return (depth + 1) * self._plan.result + self._plan.fold
+
     def _work(self, block: Block, clock: dict[str, float]) -> Any:
         before = time.perf_counter()
         try:

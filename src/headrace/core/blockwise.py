@@ -43,6 +43,10 @@ class BlockPlan:
         Bytes that one call may use beyond its window, for each channel of the window.
     overhead : int
         Bytes that one call may use beyond that, however many channels there are.
+    result : int
+        Bytes of memory that the result of one call takes at most.
+    fold : int
+        Bytes of memory that the fold takes at most.
     channels_apart : bool
         Whether a channel's results depend on that channel alone, so that a block too wide for the budget may be
         worked on in groups of channels.
@@ -55,6 +59,8 @@ class BlockPlan:
     halo: Halo = field(default_factory=Halo)
     workspace: int = 0
     overhead: int = 0
+    result: int = 0
+    fold: int = 0
     channels_apart: bool = False
     detail: Any = None
 
@@ -75,6 +81,8 @@ class Block:
         Samples of the block and its halo, shape (m,) or (m, channels); the function's own, to change, until it returns.
     channels : range
         Channels of the flow that the window holds.
+    tmp : str or None
+        Folder for temporary files; ``None`` for the system's.
     """
 
     offset: int
@@ -82,6 +90,7 @@ class Block:
     last: bool
     window: Chunk
     channels: range
+    tmp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,9 @@ class PulledBlocks(BlockRun):
         self._benches.extend(Bench(self._pool, sizes) for _ in range(self.threads))
         meter = self._means.meter
         executor = self._means.executor
-        with closing(executor.map(self._made, self._tasks(), depth=2 * self.threads, workers=self.threads)) as made:
+        with closing(
+            executor.map(self._made, self._tasks(), depth=self._depth(self.threads), workers=self.threads)
+        ) as made:
             for outcome, taken, clock in made:
                 meter.bytes_in += taken
                 meter.add(clock)
@@ -103,7 +105,7 @@ class PulledBlocks(BlockRun):
         bench = self._benches.pop()
         n = section.chain.n_out
         window = self._window(section, span.widen(self._plan.halo).clip(Span(0, n)), channels, bench, clock)
-        block = Block(section.offset, span, span.stop == n, window, channels)
+        block = Block(section.offset, span, span.stop == n, window, channels, self._means.tmp)
         result = self._work(block, clock)
         self._benches.append(bench)
         taken = self._sections.taken(section, span) if channels.start == 0 else 0
@@ -126,10 +128,14 @@ class PulledBlocks(BlockRun):
         piece = 0 if fit.group == self._spec.n_channels else fit.samples * self._spec.sample_bytes
         return [*stages, piece, self._window_bytes(fit.group)]
 
+    @staticmethod
+    def _depth(threads: int) -> int:
+        return 2 * threads
+
     def _cost(self, fit: _Fit) -> int:
         bench = Bench.nbytes(self._bench_sizes(fit))
         each = self._sections.thread_bytes + bench + self._work_bytes(fit.group)
-        return self._sections.shared_bytes + fit.threads * each
+        return self._sections.shared_bytes + fit.threads * each + self._result_bytes(self._depth(fit.threads))
 
     def _candidates(self) -> Iterator[_Fit]:
         """List what to try: shorter pieces first, then fewer threads, then fewer channels at a time."""

@@ -44,7 +44,9 @@ class PushedBlocks(BlockRun):
             least=self._plan.block,
             unit=self._plan.block,
             sample_bytes=spec.sample_bytes,
-            cost=lambda threads, _: self._lent(threads) + threads * self._work_bytes(spec.n_channels),
+            cost=lambda threads, _: (
+                self._lent(threads) + threads * self._work_bytes(spec.n_channels) + self._result_bytes(threads)
+            ),
         )
 
     @property
@@ -89,7 +91,7 @@ class PushedBlocks(BlockRun):
         for n in self._lengths:
             windows = _Windows(self._plan, self._lend)
             for span, window, last in windows.of(_until(chunks, offset, n)):
-                yield [Block(offset, span, last, window, range(self._spec.n_channels))]
+                yield [Block(offset, span, last, window, range(self._spec.n_channels), self._means.tmp)]
                 del window
             offset += windows.filled
 

@@ -60,7 +60,14 @@ class Detector:
         """See `headrace.core.blockwise.BlockFunction.plan`."""
         longest = self.block + self._halo.left + self._halo.right
         # The function's own copy; and where it names no amplitudes, what their medians take.
-        return BlockPlan(inp, self.block, self._halo, workspace=longest * (inp.dtype.itemsize + 10))
+        return BlockPlan(
+            inp,
+            self.block,
+            self._halo,
+            workspace=longest * (inp.dtype.itemsize + 10),
+            result=Pieces.nbytes(inp.n_channels),
+            fold=EventFold.nbytes(inp.n_channels),
+        )
 
     def work(self, plan: BlockPlan, block: Block) -> Pieces:
         """See `headrace.core.blockwise.BlockFunction.work`."""
@@ -82,7 +89,7 @@ class Detector:
         except SchemaError as error:
             raise SchemaError(f"{self.name}, block {span}: {error}") from error
         rows = events.pieces(window, start, span, open_edges=self.open_edges)
-        return Pieces(rows, np.zeros(plan.inp.n_channels, np.uint8))
+        return Pieces.of(rows, np.zeros(plan.inp.n_channels, np.uint8), block.tmp)
 
     def fold(self, spec: Spec, *, t0: float = 0.0, tmp: str | os.PathLike[str] | None = None) -> EventFold:
         """Make what joins the blocks' pieces into events; as `Threshold.fold`."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["EventFold"]
 
 
+_HOLD = 8192
+
+
 class EventFold(Closeable):
     """Joins pieces of events over blocks and gives the events in order of start, then channel.
 
@@ -56,11 +59,16 @@ class EventFold(Closeable):
         tmp: str | os.PathLike[str] | None = None,
         merge_gap: int = 0,
         min_length: int = 1,
-        hold: int = 65_536,
+        hold: int = _HOLD,
     ) -> None:
         self._n_channels, self._fs, self._t0 = spec.n_channels, spec.fs, t0
         self._joiner = Joiner(spec.n_channels, merge_gap=merge_gap, min_length=min_length)
         self._waiting = WaitingRows(EVENT, most=hold, tmp=tmp)
+
+    @staticmethod
+    def nbytes(n_channels: int) -> int:
+        """Bytes of memory that it takes at most, beside the pieces given to it."""
+        return 4 * _HOLD * EVENT.itemsize + Joiner.nbytes(n_channels)
 
     @property
     def dtype(self) -> DType:
@@ -69,9 +77,9 @@ class EventFold(Closeable):
 
     def add(self, outcome: Outcome[Pieces]) -> Iterator[Array]:
         """See `headrace.core.blockwise.Fold.add`."""
-        complete = self._joiner.add(outcome)
-        if len(complete):
-            self._waiting.add(self._rows(complete))
+        for complete in self._joiner.add(outcome):
+            if len(complete):
+                self._waiting.add(self._rows(complete))
         # The other channels of this block may still bring events that start in it.
         whole = outcome.channels.stop == self._n_channels
         before = outcome.offset + (outcome.span.stop if whole else outcome.span.start)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headrace.signals.events.pieces import AFTER_GAP, ENDS_IN_GAP, NO_SAMPLES, OPEN_LEFT, OPEN_RIGHT, PIECE
+from headrace.signals.events.pieces import AFTER_GAP, ENDS_IN_GAP, IN_MEMORY, NO_SAMPLES, OPEN_LEFT, OPEN_RIGHT, PIECE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headrace.core.arrays import Array
     from headrace.core.blockwise import Outcome
     from headrace.signals.events.pieces import Pieces
@@ -44,16 +46,34 @@ class Joiner:
         starts = self._held["start"][self._holds]
         return int(starts.min()) if len(starts) else None
 
-    def add(self, outcome: Outcome[Pieces]) -> Array:
-        """Take the next pieces and give the events that they complete, (k,) of PIECE, in no particular order."""
+    @staticmethod
+    def nbytes(n_channels: int) -> int:
+        """Bytes of memory that it takes at most, beside the pieces given to it."""
+        return 5 * (IN_MEMORY + n_channels) * PIECE.itemsize
+
+    def add(self, outcome: Outcome[Pieces]) -> Iterator[Array]:
+        """Take the next pieces and give the events that they complete, (k,) of PIECE each, in no particular order."""
         first, stop = outcome.channels.start, outcome.channels.stop
+        kept = np.empty(0, PIECE)
+        for some, last in outcome.result.batches():
+            rows = _chained(kept, some)
+            if last:
+                yield self._add(outcome, rows, range(first, stop), stop)
+            else:
+                # The last one is kept for the next batch, which then has a piece of the channel that goes on there.
+                rows, kept = rows[:-1], rows[-1:]
+                goes_on = outcome.channels.start + int(kept["channel"][0])
+                yield self._add(outcome, rows, range(first, goes_on + 1), goes_on)
+                first = goes_on
+
+    def _add(self, outcome: Outcome[Pieces], found: Array, channels: range, goes_on: int) -> Array:
+        """Take pieces of some channels of a block: all that there are, but of the channel that goes on."""
+        first, stop = channels.start, channels.stop
         held = self._held[first:stop][self._holds[first:stop]]
-        found = outcome.result.rows
         if not len(held) and not len(found):
             return found
-        rows = np.empty(len(held) + len(found), PIECE)  # concatenate would look at every field of the dtype first
-        rows[: len(held)], rows[len(held) :] = held, found
-        rows["channel"][len(held) :] += first
+        rows = _chained(held, found)
+        rows["channel"][len(held) :] += outcome.channels.start
         order = np.arange(len(rows))
         if stop - first > 1:
             order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
@@ -61,19 +81,20 @@ class Joiner:
         heads = self._heads(rows)
         tails = np.append(heads[1:], len(rows)) - 1
         events = _joined(rows, heads, tails)
-        states = outcome.result.states[events["channel"] - first]
+        states = outcome.result.states[events["channel"] - outcome.channels.start]
+        final = np.append(events["channel"][1:] != events["channel"][:-1], True)  # of its channel
+        unfinished = final & (events["channel"] == goes_on)
         # What was held and has got nothing: a sample of this block has ended it, if there is one that counts.
-        ended = (order[tails] < len(held)) & (states & NO_SAMPLES == 0)
+        ended = (order[tails] < len(held)) & (states & NO_SAMPLES == 0) & ~unfinished
         events["flags"][ended] &= ~np.uint32(OPEN_RIGHT)
-        waits = np.zeros(len(events), bool)
+        waits = unfinished
         if not outcome.last:
             stop_at = outcome.offset + outcome.span.stop
-            waits = np.append(events["channel"][1:] != events["channel"][:-1], True)
-            waits &= (events["flags"] & OPEN_RIGHT != 0) | (stop_at - events["end"] <= self._merge_gap)
-            waits &= states & ENDS_IN_GAP == 0
+            may_grow = (events["flags"] & OPEN_RIGHT != 0) | (stop_at - events["end"] <= self._merge_gap)
+            waits = waits | (final & may_grow & (states & ENDS_IN_GAP == 0))
         self._holds[first:stop] = False
-        channels = events["channel"][waits]
-        self._held[channels], self._holds[channels] = events[waits], True
+        waiting = events["channel"][waits]
+        self._held[waiting], self._holds[waiting] = events[waits], True
         complete: Array = events[~waits & (events["end"] - events["start"] >= self._min_length)]
         return complete
 
@@ -84,6 +105,12 @@ class Joiner:
         linked |= (before["flags"] & OPEN_RIGHT != 0) & (after["flags"] & OPEN_LEFT != 0)
         linked &= (before["channel"] == after["channel"]) & (after["flags"] & AFTER_GAP == 0)
         return np.append(0, np.flatnonzero(~linked) + 1)
+
+
+def _chained(first: Array, second: Array) -> Array:
+    rows = np.empty(len(first) + len(second), PIECE)  # concatenate would look at every field of the dtype first
+    rows[: len(first)], rows[len(first) :] = first, second
+    return rows
 
 
 def _joined(rows: Array, heads: Array, tails: Array) -> Array:

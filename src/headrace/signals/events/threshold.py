@@ -14,7 +14,7 @@ from headrace.core.checks import whole_number
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
-from headrace.signals.events.pieces import PIECE, Pieces
+from headrace.signals.events.pieces import IN_MEMORY, PIECE, PieceFile, Pieces
 
 if TYPE_CHECKING:
     import os
@@ -75,7 +75,8 @@ class Threshold:
     Median and MAD are exactly ``numpy.median(x)`` and ``scipy.stats.median_abs_deviation(x, scale="normal")`` of the
     block in float64; the standard deviation is that of `numpy.std` within 1e-15 of it.
 
-    A block with many events takes 48 bytes for each until they are joined. With `window` the work for a sample grows
+    Memory does not grow with the number of events: where a block has more than some thousands, they go through a
+    temporary file, 48 bytes for each. With `window` the work for a sample grows
     with the window, for ``noise="std"`` in proportion.
 
     References
@@ -122,7 +123,16 @@ class Threshold:
         longest = block + halo.left + halo.right
         needed = max(kernel.workspace_bytes(np.empty(0, dtype), longest, n) for n in (1, min(2, inp.n_channels)))
         widened = longest * dtype.itemsize if dtype != inp.dtype else 0
-        return BlockPlan(inp, block, halo, workspace=needed + widened, channels_apart=True, detail=kernel)
+        return BlockPlan(
+            inp,
+            block,
+            halo,
+            workspace=needed + widened,
+            result=Pieces.nbytes(inp.n_channels),
+            fold=EventFold.nbytes(inp.n_channels),
+            channels_apart=True,
+            detail=kernel,
+        )
 
     def work(self, plan: BlockPlan, block: Block) -> Pieces:
         """See `headrace.core.blockwise.BlockFunction.work`."""
@@ -130,13 +140,14 @@ class Threshold:
         wide = np.ascontiguousarray(array, _worked_dtype(array.dtype))
         span = block.span.shift(block.offset)
         start = block.offset + block.window.start
-        rows, states, sample, channel = plan.detail.find(wide, start, span.start, span.stop)
+        many = PieceFile(block.tmp)
+        rows, states, sample, channel = plan.detail.find(wide, start, span.start, span.stop, IN_MEMORY, many.append)
         if sample >= 0:
             raise SchemaError(
                 f"sample {sample} of channel {block.channels.start + channel} is NaN: pass nan='gap' to end events "
                 "there, or nan='ignore' to act as if it were missing"
             )
-        return Pieces(rows.view(PIECE), states)
+        return Pieces(rows.view(PIECE), states, many)
 
     def fold(self, spec: Spec, *, t0: float = 0.0, tmp: str | os.PathLike[str] | None = None) -> EventFold:
         """Make what joins the blocks' pieces into events.

@@ -126,12 +126,14 @@ class Features:
         length, hop = parse_length("length", self.length, inp.fs), parse_length("hop", self.hop, inp.fs)
         detail = _Detail(length, hop, tuple(feature.measure(length, inp.fs) for feature in self.what))
         rows = min(_ROWS, -(-max(_BLOCK, length) // hop))
+        values = 8 * len(self.what) * rows * inp.n_channels
         return BlockPlan(
             inp,
             block=rows * hop,
             halo=Halo(0, max(0, length - hop)),
-            workspace=3 * rows * self.columns.itemsize,  # the values, and on the way to the reader the rows
             overhead=_COPIES * 8 * max(_VALUES, length),
+            result=values,
+            fold=values + rows * inp.n_channels * self.columns.itemsize,
             channels_apart=True,
             detail=detail,
         )
