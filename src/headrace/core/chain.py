@@ -86,16 +86,24 @@ class Chain:
         return self.stages[-1].plan.grid if self.stages else 1
 
     @property
+    def cell(self) -> int:
+        """Output samples that the largest cell on the way makes; of fewer, each chunk computes it anew."""
+        return self._covering(batches=False)
+
+    @property
     def unit(self) -> int:
         """Output samples that are efficient to ask for in multiples of: the largest batch of cells on the way."""
-        unit, grid = self.grid, self.grid
+        return self._covering(batches=True)
+
+    def _covering(self, *, batches: bool) -> int:
+        covered = grid = self.grid
         rate_up = rate_down = 1
         for stage in reversed(self.stages):
             plan = stage.plan
-            cells = -(-plan.grid * plan.batch * rate_up // rate_down)
-            unit = max(unit, -(-cells // grid) * grid)
+            cells = -(-plan.grid * (plan.batch if batches else 1) * rate_up // rate_down)
+            covered = max(covered, -(-cells // grid) * grid)
             rate_up, rate_down = rate_up * plan.up, rate_down * plan.down
-        return unit
+        return covered
 
     def route(self, out: Span) -> Route:
         """Work backwards from outputs `out` to what must be read and computed."""
@@ -110,7 +118,7 @@ class Chain:
     def buffer_sizes(self, samples: int, *, aligned: bool = True) -> list[int]:
         """Give the most samples that the source and each stage hold for a chunk of `samples` outputs.
 
-        With `aligned`, chunks begin and end on the grid of the last stage, or where the output ends.
+        With `aligned`, chunks begin at multiples of their length.
 
         Returns
         -------
@@ -120,10 +128,13 @@ class Chain:
         sizes: list[int] = []
         for stage in reversed(self.stages):
             plan = stage.plan
-            spare = 0 if aligned and samples % plan.grid == 0 and not sizes else plan.grid
+            spare = 0 if aligned and samples % plan.grid == 0 else plan.grid
             cells = -(-samples // plan.grid) * plan.grid + spare
             sizes.append(cells if plan.out.n is None else min(cells, plan.out.n))
-            samples = sizes[-1] * plan.down // plan.up + 2 + plan.halo.left + plan.halo.right
+            same_rate = plan.up == plan.down == 1
+            aligned = not spare and same_rate and not plan.halo.left and not plan.halo.right
+            rounded = 0 if same_rate else 2  # where a rate changes, both ends are rounded
+            samples = sizes[-1] * plan.down // plan.up + rounded + plan.halo.left + plan.halo.right
         sizes.append(samples if self.inp.n is None else min(samples, self.inp.n))
         return sizes[::-1]
 

@@ -6,7 +6,6 @@ Any thread computes any span of the output, in buffers of its own; nothing is ca
 from __future__ import annotations
 
 import math
-import mmap
 import time
 from collections import deque
 from contextlib import closing
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from headrace.core.buffers import BufferPool
 from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
-from headrace.core.schedule import Demand, Schedule, fit, reserve_fitting, smallest
+from headrace.core.schedule import Demand, Schedule, fit, least_samples, reserve_fitting, smallest
 from headrace.core.sections import Bench, Sections
 from headrace.core.sizes import whole_pages
 
@@ -245,10 +244,11 @@ class PullEngine:
             return sections.shared_bytes + threads * (sections.thread_bytes + bench) + travelling
 
         widest = max(self._out_bytes, sections.widest)
+        least = least_samples(widest, sections.cell)
         return Demand(
             n_out=sections.n_out,
-            least=max(1, mmap.PAGESIZE // widest // sections.grid) * sections.grid,
-            unit=math.lcm(sections.unit, self._multiple),
+            least=least,
+            unit=max(least, math.lcm(sections.unit, self._multiple)),
             sample_bytes=widest,
             cost=cost,
         )

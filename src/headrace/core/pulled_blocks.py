@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
-from headrace.core.schedule import Schedule, reserve_fitting, too_small
+from headrace.core.schedule import Schedule, least_samples, lengths, reserve_fitting, too_small
 from headrace.core.sections import Bench, Sections
 from headrace.core.span import Span
 
@@ -137,16 +137,20 @@ class PulledBlocks(BlockRun):
         each = self._sections.thread_bytes + bench + self._work_bytes(fit.group)
         return self._sections.shared_bytes + fit.threads * each + self._result_bytes(self._depth(fit.threads))
 
-    def _candidates(self) -> Iterator[_Fit]:
-        """List what to try: shorter pieces first, then fewer threads, then fewer channels at a time."""
+    def _candidates(self) -> list[_Fit]:
+        """List what to try, the best first: what is made of less than a unit, or for some channels, is made anew."""
         sections, width, threads = self._sections, self._spec.n_channels, self._means.threads
-        unit = sections.unit
-        long = max(unit, _PIECE_BYTES // max(1, sections.widest) // unit * unit) if self._means.chunk is None else 0
-        pieces = [long, unit, sections.grid] if long else [self._means.chunk or 1]
+        if self._means.chunk is not None:
+            unit = least = self._means.chunk
+        else:
+            least = least_samples(sections.widest, sections.cell)
+            unit = max(least, sections.unit)
+        first = unit if self._means.chunk else max(unit, _PIECE_BYTES // max(1, sections.widest))
+        long, short = lengths(first, unit, least)
         groups = [width]
         while self._plan.channels_apart and groups[-1] > 1:
             groups.append(-(-groups[-1] // 2))
-        # The shortest pieces are slow, and come last of all.
-        for some in (pieces[:-1], pieces[-1:]):
-            yield from (_Fit(count, width, samples) for count in range(threads, 0, -1) for samples in some)
-            yield from (_Fit(1, group, samples) for group in groups[1:] for samples in some)
+        ways = [(count, width) for count in range(threads, 0, -1)] + [(1, group) for group in groups[1:]]
+        some = [_Fit(count, group, samples) for count, group in ways for samples in (unit, *short)]
+        some.sort(key=lambda fit: (-fit.threads * fit.group * fit.samples, fit.threads, -fit.group))
+        return [*(_Fit(threads, width, samples) for samples in long), *some]

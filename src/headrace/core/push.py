@@ -20,7 +20,7 @@ from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
 from headrace.core.operator import Stateful
 from headrace.core.pull import PullEngine
-from headrace.core.schedule import Demand, Schedule, fit, reserve_fitting, smallest
+from headrace.core.schedule import Demand, Schedule, fit, least_samples, reserve_fitting, smallest
 from headrace.core.sizes import whole_pages
 from headrace.core.source import Source
 from headrace.core.span import Span
@@ -194,7 +194,7 @@ class PushEngine:
             del threads  # the row runs in one
             return self._inner_bytes(samples) + _OUTPUTS * whole_pages(self._flow_of(samples)[-1] * self._out_bytes)
 
-        least = max(1, whole_pages(1) // widest)
+        least = least_samples(widest)
         return Demand(n_out=None, least=least, unit=max(least, min(longest, 65536)), sample_bytes=4 * widest, cost=cost)
 
     @property

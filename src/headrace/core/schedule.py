@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from headrace.core.budget import Budget
 
-__all__ = ["Demand", "Schedule", "fit", "reserve_fitting", "smallest", "too_small"]
+__all__ = ["Demand", "Schedule", "fit", "least_samples", "lengths", "reserve_fitting", "smallest", "too_small"]
 
 _TARGET_BYTES = 2 * 1024 * 1024  # per chunk: large against the cost of handing it over, small against a shared cache
+_LEAST_BYTES = 16 * 1024  # per chunk: some pages
 _TASKS_PER_THREAD = 4  # short inputs are cut so that each thread gets some
 
 
@@ -28,9 +29,9 @@ class Demand:
     n_out : int or None
         Output samples in all.
     least : int
-        Output samples of the shortest chunk worth making: a cell of the grid, or a page full of them.
+        Output samples of the shortest chunk worth making, of which shorter ones than `unit` are multiples.
     unit : int
-        Output samples that are efficient to ask for in multiples of.
+        Output samples that are efficient to ask for in multiples of; at least `least`.
     sample_bytes : int
         Bytes of the largest sample on the way, source and output included.
     cost : callable
@@ -73,7 +74,8 @@ def fit(
 ) -> Schedule:
     """Choose chunk length and threads so that a run fits into what is left of a budget.
 
-    Shorter chunks come first, then fewer threads, then chunks of the least length.
+    Shorter chunks come first, down to the unit. Where that does not help, threads and the length below the unit give
+    way together: what is made of a unit is then as good as lost, so half a unit is worth half the threads.
 
     Parameters
     ----------
@@ -96,12 +98,12 @@ def fit(
         If not even one thread with the smallest chunk fits; ``needed`` is the smallest budget that works.
     """
     available = budget.left - beside
-    for samples in _candidates(demand, threads, chunk):
-        for count in range(threads, 0, -1) if samples == _last_resort(demand, chunk) else (threads,):
-            nbytes = demand.cost(count, samples)
-            if nbytes <= available:
-                return Schedule(count, samples, nbytes)
-    raise too_small(budget, beside + smallest(demand, chunk), _last_resort(demand, chunk), beside=beside, hint=hint)
+    for count, samples in _candidates(demand, threads, chunk):
+        nbytes = demand.cost(count, samples)
+        if nbytes <= available:
+            return Schedule(count, samples, nbytes)
+    least = demand.least if chunk is None else chunk
+    raise too_small(budget, beside + smallest(demand, chunk), least, beside=beside, hint=hint)
 
 
 def too_small(budget: Budget, smallest: int, samples: int, *, beside: int = 0, hint: str = "") -> BudgetTooSmall:
@@ -124,17 +126,21 @@ def reserve_fitting(choose: Callable[[], Schedule], budget: Budget) -> Schedule:
             return schedule
 
 
-def _last_resort(demand: Demand, chunk: int | None) -> int:
-    return demand.least if chunk is None else chunk
+def lengths(first: int, unit: int, least: int) -> tuple[list[int], list[int]]:
+    """Halve a length down to the least: give those of at least a unit, multiples of it, and those below it."""
+    long = [unit * (first // unit >> shift) for shift in range((first // unit).bit_length())]
+    short = [least * (unit // least >> shift) for shift in range((unit // least).bit_length())]
+    return long, [length for length in short if length < unit]
 
 
-def _candidates(demand: Demand, threads: int, chunk: int | None) -> list[int]:
-    """List chunk lengths from the one to aim at down to the least."""
+def _candidates(demand: Demand, threads: int, chunk: int | None) -> list[tuple[int, int]]:
+    """List threads and chunk lengths, the best first."""
+    counts = range(threads, 0, -1)
     if chunk is not None:
-        return [chunk]
-    units = _first_choice(demand, threads) // demand.unit
-    halved = [demand.unit * (units >> shift) for shift in range(units.bit_length())]
-    return [*halved, demand.least]
+        return [(count, chunk) for count in counts]
+    long, short = lengths(_first_choice(demand, threads), demand.unit, demand.least)
+    some = [(count, samples) for count in counts for samples in (demand.unit, *short)]
+    return [*((threads, samples) for samples in long), *sorted(some, key=lambda each: (-each[0] * each[1], each[0]))]
 
 
 def _first_choice(demand: Demand, threads: int) -> int:
@@ -143,3 +149,8 @@ def _first_choice(demand: Demand, threads: int) -> int:
     if demand.n_out is not None:
         samples = min(samples, -(-demand.n_out // (threads * _TASKS_PER_THREAD)))
     return max(demand.unit, samples // demand.unit * demand.unit)
+
+
+def least_samples(sample_bytes: int, cell: int = 1) -> int:
+    """Give the samples of the shortest chunk worth its fixed cost, in whole cells."""
+    return max(1, _LEAST_BYTES // max(1, sample_bytes) // cell) * cell

@@ -133,16 +133,25 @@ class Sections:
         return self._longest.grid
 
     @property
+    def cell(self) -> int:
+        """Output samples that the largest cell on the way makes, that of the source too, in the longest section."""
+        return max(self._longest.cell, -(-self._own_unit // self.grid) * self.grid)
+
+    @property
     def unit(self) -> int:
         """Output samples that are efficient to ask for in multiples of, in the longest section."""
-        own: int = getattr(self.source, "unit", 1)
-        return max(self._longest.unit, -(-own // self.grid) * self.grid)
+        return max(self._longest.unit, -(-self._own_unit // self.grid) * self.grid)
+
+    @property
+    def _own_unit(self) -> int:
+        found: int = getattr(self.source, "unit", 1)
+        return found
 
     def bench_sizes(self, samples: int, *, aligned: bool = True) -> list[int]:
         """Give the bytes of a worker's buffers for chunks of at most `samples`: the source's, then each stage's.
 
-        With `aligned`, chunks are whole cells (the last of a section may be short), which the last stage computes where
-        they are wanted.
+        With `aligned`, chunks begin at multiples of their length; where that is whole cells, the last stage computes
+        them where they are wanted.
         """
         sizes: list[int] = []
         for chain in [item.chain for item in self.items] or [self._empty]:
