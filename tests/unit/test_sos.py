@@ -13,7 +13,7 @@ from scipy import signal
 from headrace import _native
 from headrace.core.operator import Spec
 from headrace.errors import SchemaError
-from headrace.signals import SosFilt, from_array
+from headrace.signals import SosFilt, SosFiltFilt, from_array
 from headrace.signals.sos import checked_sos
 from headrace.testing import check_operator, relative_error
 
@@ -205,3 +205,17 @@ class TestBinding:
             thread.join()
         assert len({out.tobytes() for out in outs}) == 1
         assert relative_error(outs[0], whole_array(x)) <= 3e-7
+
+
+@pytest.mark.parametrize("channels", [1, 8])
+@pytest.mark.parametrize("operator", [SosFilt, SosFiltFilt])
+@pytest.mark.parametrize("cut", [1e-5, [1e-5, 1e-3], [1e-4, 2e-4], 1e-3])
+def test_slow_filters_keep_the_promise_of_float32_on_a_large_offset(
+    operator: type[SosFilt | SosFiltFilt], cut: float | list[float], channels: int, rng: np.random.Generator
+) -> None:
+    sos = signal.butter(4, cut, "bandpass" if isinstance(cut, list) else "highpass", output="sos")
+    x = (rng.standard_normal((200_000, channels)) * 10 + 1e4).astype(np.float32)
+    reference = signal.sosfilt if operator is SosFilt else signal.sosfiltfilt
+    expected = reference(sos, x.astype(np.float64), axis=0)
+    found = from_array(x).pipe(operator(sos)).to_array()
+    assert np.linalg.norm(found - expected) <= 3e-7 * np.linalg.norm(expected)

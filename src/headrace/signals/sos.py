@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sections", "checked_sos"]
 
+_SLOW = 2.0**-12  # distance of a pole from the unit circle; half of where an offset of 1,000 times the signal shows
+
 
 class Sections:
     """Checked second-order sections and their kernels, made when they are first needed.
@@ -36,12 +38,21 @@ class Sections:
         return len(self.sos)
 
     def kernel(self, dtype: DType) -> _native.SosKernel:
-        """Give the kernel for samples of a dtype: SciPy's order of operations where float64 comes out, else lanes."""
-        exact = float_dtype(dtype) in (np.float64, np.complex128)
+        """Give the kernel for samples of a dtype: SciPy's order of operations where that shows, else lanes.
+
+        It shows in float64, and in any dtype where a filter is so slow that rounding adds up: SciPy's own answer is
+        then further from the exact one than float32 is wide, so only the same roundings give the same answer.
+        """
+        exact = float_dtype(dtype) in (np.float64, np.complex128) or self._slowest > 1 - _SLOW
         kernel = self._kernels.get(exact)
         if kernel is None:
             kernel = self._kernels.setdefault(exact, _native.SosKernel(self.sos, exact))
         return kernel
+
+    @property
+    def _slowest(self) -> float:
+        """Radius of the pole that is nearest to the unit circle."""
+        return max(_pole_radius(float(a1), float(a2)) for a1, a2 in self.sos[:, 4:])
 
     def rest(self, spec: Spec) -> Array:
         """Give the state of a filter that has seen nothing but zeros, (s, 2, real channels) float64."""

@@ -37,8 +37,10 @@ class SosFilt:
     The answer is that of ``scipy.signal.sosfilt(sos, x, axis=0)`` done in float64; float32 in gives float32 out,
     integers up to 16 bits too, wider ones float64. float64 output is bit-equal to SciPy's on x86-64: the operations
     and their order are the same. float32 output comes from float64 arithmetic and state on a fixed grid: eight
-    channels side by side, or, of fewer channels, eight blocks of each, whose start states are found first. A complex
-    stream is filtered as two real ones. NaN and infinity stay for ever, as in SciPy. Each segment starts from rest.
+    channels side by side, or, of fewer channels, eight blocks of each, whose start states are found first. Where a
+    pole lies within 2**-12 of the unit circle (a high-pass of 1 Hz at 30 kHz), the operations are SciPy's there too:
+    of an offset many times the signal, each order of operations leaves another rest. A complex stream is filtered as
+    two real ones. NaN and infinity stay for ever, as in SciPy. Each segment starts from rest.
 
     The state, float64 (s, 2, channels) with a complex channel counted twice, is carried in order, so one stream uses
     one thread for this operator. States of magnitude below 1e-301 become zero where float32 comes out: the decay of

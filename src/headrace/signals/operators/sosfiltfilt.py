@@ -49,7 +49,8 @@ class SosFiltFilt:
     -----
     The answer is that of ``scipy.signal.sosfiltfilt(sos, x, axis=0)`` with its default odd padding, done in float64:
     bit for bit for float64 and wide integers, whose result is float64; float32 and integers up to 16 bits give
-    float32.
+    float32. Slow filters, with a pole within 2**-12 of the unit circle, do SciPy's operations for these too, as
+    `SosFilt` says.
 
     The signal is gone over twice, and no copy of it is made: the pass forwards keeps the filter's states at the
     starts of cells, and the pass backwards computes each cell forwards again from there. The states go to a
