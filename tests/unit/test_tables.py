@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,9 @@ def test_csv_refuses_fields_that_have_no_text(tmp_path: Path, field: Any) -> Non
     with pytest.raises(SchemaError, match="'x'"):
         table_sink(tmp_path / "x.csv").open(np.dtype([field]))
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x.csv").write_text("x\n1\n")
+    with pytest.raises(SchemaError, match="'x'"):
+        read_table(tmp_path / "x.csv", [field])
 
 
 def test_rows_are_structured_of_one_dtype_and_for_an_open_table(tmp_path: Path) -> None:
@@ -200,6 +204,96 @@ def test_damaged_csv_is_a_format_error(tmp_path: Path, contents: bytes) -> None:
 def test_whole_numbers_with_a_point_are_read_as_integers(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("end,start\r\n2.0,1\r\n")
     assert read_table(tmp_path / "x.csv", [("start", "i8"), ("end", "i8")]).tolist() == [(1, 2)]
+
+
+WIDE = [("whole", "i8"), ("real", "f8"), ("text", "U8"), ("yes", "?")]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "value"),
+    [
+        ("whole", "i4", 2**40 + 5),
+        ("whole", "i1", 128),
+        ("whole", "i1", -129),
+        ("whole", "f2", 65536),
+        ("real", "f4", 1e300),
+        ("real", "f4", -1e39),
+        ("text", "U3", "longer"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".arrow", ".parquet"])
+def test_a_value_that_the_dtype_cannot_take_is_refused_with_its_row(
+    tmp_path: Path, suffix: str, name: str, dtype: str, value: Any
+) -> None:
+    if suffix in (".arrow", ".parquet"):
+        pytest.importorskip("pyarrow")
+    rows = np.zeros(10, WIDE)
+    rows["text"] = "abc"
+    rows[name][7] = value
+    path = written(tmp_path / f"x{suffix}", rows)
+    with pytest.raises(
+        FormatError, match=rf"'{name}' of .*x\{suffix} holds .*{re.escape(str(value))}.* in row 7"
+    ) as caught:
+        list(table_batches(path, [(name, dtype)], rows=3))
+    assert str(np.dtype(dtype)) in str(caught.value)
+    assert len(list(table_batches(path, WIDE, rows=3))) == 4
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".arrow", ".parquet"])
+def test_floats_are_rounded_and_what_is_not_finite_stays(tmp_path: Path, suffix: str) -> None:
+    if suffix in (".arrow", ".parquet"):
+        pytest.importorskip("pyarrow")
+    rows = np.array([(0.1,), (1e-300,), (np.inf,), (-np.inf,), (np.nan,)], [("x", "f8")])
+    found = read_table(written(tmp_path / f"x{suffix}", rows), [("x", "f4")])
+    np.testing.assert_array_equal(found["x"], rows["x"].astype("f4"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [("f8", "i8"), ("i8", "u8"), ("i8", "U20"), ("U3", "i8"), ("i8", "?"), (("f4", 3), ("f4", 2)), (("f4", 3), "f4")],
+)
+def test_a_column_of_another_kind_or_shape_is_refused(tmp_path: Path, stored: Any, wanted: Any) -> None:
+    path = written(tmp_path / "x.npy", np.zeros(3, [("x", stored)]))
+    with pytest.raises(FormatError, match=r"'x' of .*x\.npy holds"):
+        read_table(path, [("x", wanted)])
+
+
+def test_bytes_that_are_not_ascii_do_not_become_text(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.npy", np.array([("ü".encode(),)], [("x", "S4")]))
+    with pytest.raises(FormatError, match=r"'x' of .*x\.npy holds"):
+        read_table(path, [("x", "U4")])
+
+
+def test_integers_that_a_float_would_round_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.npy", np.array([(2**24,), (2**24 + 1,), (2**63 - 1,)], [("x", "i8")]))
+    for dtype, row in (("f4", 1), ("f8", 2)):
+        with pytest.raises(FormatError, match=f"in row {row}"):
+            read_table(path, [("x", dtype)])
+
+
+def test_times_are_read_in_another_unit_that_can_tell_them(tmp_path: Path) -> None:
+    rows = np.array([("2026-01-01T00:00:01",), ("NaT",), ("2026-01-01T00:00:01.5",)], [("x", "M8[ms]")])
+    path = written(tmp_path / "x.npy", rows)
+    np.testing.assert_array_equal(read_table(path, [("x", "M8[ns]")])["x"], rows["x"])
+    with pytest.raises(FormatError, match="in row 2"):
+        read_table(path, [("x", "M8[s]")])
+
+
+def test_columns_of_lists_are_read_in_another_dtype(tmp_path: Path) -> None:
+    rows = np.array([([1, 2],), ([3, 400],)], [("x", "i8", (2,))])
+    path = written(tmp_path / "x.npy", rows)
+    assert read_table(path, [("x", "i2", (2,))])["x"].tolist() == [[1, 2], [3, 400]]
+    with pytest.raises(FormatError, match="400 in row 1"):
+        read_table(path, [("x", "i1", (2,))])
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"), [("1_000", "i8"), ("1_000.5", "f8"), ("1e400", "f8"), ("9007199254740993.0", "i8")]
+)
+def test_csv_reads_no_number_that_is_not_what_the_text_says(tmp_path: Path, text: str, dtype: str) -> None:
+    (tmp_path / "x.csv").write_text(f"x\n1\n{text}\n")
+    with pytest.raises(FormatError, match=rf"'x' of .* holds '{text}' in row 1"):
+        read_table(tmp_path / "x.csv", [("x", dtype)])
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".arrow", ".parquet"])

@@ -155,10 +155,12 @@ class _PyarrowReader:
             names = list(schema.names if dtype is None else dtype.names or ())
             batches = read(names, rows)
             batch = self._guarded(lambda: next(batches, None)) or self._arrow.RecordBatch.from_pylist([], schema=schema)
+            done = 0
             while batch is not None:
                 for first in range(0, max(1, batch.num_rows), rows):
                     part = self._rows(batch.slice(first, rows), names)
-                    yield part if dtype is None else converted(self._path, part, dtype)
+                    yield part if dtype is None else converted(self._path, part, dtype, done + first)
+                done += batch.num_rows
                 batch = self._guarded(lambda: next(batches, None))
 
     def _opened(self) -> Any:

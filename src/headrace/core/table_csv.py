@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from itertools import islice
+from math import isinf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.core.table_values import fitted, unfit
 from headrace.errors import FormatError, SchemaError
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ __all__ = ["check_csv", "csv_batches", "csv_header", "csv_lines", "csv_names"]
 
 _KINDS = "biufUS"
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_TOO_LARGE = 2**53  # from here on, a float may be the nearest one of another integer
 
 
 def check_csv(dtype: DType) -> None:
@@ -96,9 +100,13 @@ def csv_batches(path: Path, dtype: DType, rows: int) -> Iterator[Array]:
     ------
     FormatError
         If a line has another number of columns than the first, or a value is not of its field's dtype.
+    SchemaError
+        If a field has a dtype that text does not hold.
     """
+    check_csv(dtype)
     names = csv_names(path)
-    places = [(name, names.index(name), _reader(dtype[name])) for name in dtype.names or ()]
+    places = [(name, names.index(name)) for name in dtype.names or ()]
+    first = 0
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         lines = _lines(path, reader)
@@ -115,15 +123,10 @@ def csv_batches(path: Path, dtype: DType, rows: int) -> Iterator[Array]:
                     f"{len(found)} rows up to line {last}: {','.join(odd)[:80]!r}"
                 )
             part = np.empty(len(found), dtype)
-            for name, place, read in places:
-                try:
-                    part[name] = [read(line[place]) for line in found]
-                except (ValueError, KeyError, OverflowError) as error:
-                    raise FormatError(
-                        f"column {name!r} of {path} holds something that is no {dtype[name]}, in the {len(found)} rows "
-                        f"up to line {last}: {error}"
-                    ) from error
+            for name, place in places:
+                part[name] = _column(path, name, [line[place] for line in found], dtype[name], first)
             yield part
+            first += len(found)
             found = list(islice(lines, rows))
 
 
@@ -138,23 +141,47 @@ def _lines(path: Path, reader: Any) -> Iterator[list[str]]:
         ) from error
 
 
+def _column(path: Path, name: str, texts: list[str], dtype: DType, first: int) -> Array:
+    """Read the values of a column, of which the first stands in the row `first`."""
+    read = _reader(dtype)
+    values = []
+    for row, text in enumerate(texts, start=first):
+        try:
+            values.append(read(text))
+        except (ValueError, KeyError) as error:
+            raise unfit(path, name, row, text, dtype) from error
+    return fitted(path, name, np.array(values, dtype if dtype.kind in "biu" else None), dtype, first)
+
+
 def _reader(dtype: DType) -> Callable[[str], Any]:
     """Give the function from text to a value."""
     if dtype.kind == "b":
         return lambda text: _TRUTH[text.lower()]
     if dtype.kind in "iu":
-        return _whole
+        limits = np.iinfo(dtype)
+        return partial(_whole, within=range(int(limits.min), int(limits.max) + 1))
     if dtype.kind == "f":
-        return lambda text: float(text) if text else np.nan
+        return _real
     return str if dtype.kind == "U" else str.encode
 
 
-def _whole(text: str) -> int:
+def _whole(text: str, within: range) -> int:
     """Read an integer, also from a tool that writes 7.0."""
     try:
-        return int(text)
+        value = int(text)
     except ValueError:
-        value = float(text)
-        if not value.is_integer():
+        real = _real(text)
+        if not real.is_integer() or abs(real) >= _TOO_LARGE:
             raise
-        return int(value)
+        value = int(real)
+    if value not in within or "_" in text:
+        raise ValueError(text)
+    return value
+
+
+def _real(text: str) -> float:
+    """Read a float; nothing is NaN."""
+    value = float(text or "nan")
+    if "_" in text or (isinf(value) and "inf" not in text.lower()):
+        raise ValueError(text)
+    return value

@@ -13,6 +13,7 @@ from headrace.core.files import FileReader
 from headrace.core.npy import NpyHeader
 from headrace.core.table_csv import csv_batches, csv_names
 from headrace.core.table_sinks import table_suffixes
+from headrace.core.table_values import check_kind, fitted
 from headrace.errors import FormatError, SchemaError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def table_batches(path: str | os.PathLike[str], dtype: DType | Any = None, *, ro
     path : str or path-like
         ``.npy``, ``.csv``; ``.arrow``, ``.feather`` and ``.parquet`` with pyarrow.
     dtype : structured dtype-like, optional
-        Which columns to read, by name, and as what. Without it all columns, as they are stored; a .csv file does not
-        say what they are, and needs it.
+        Which columns to read, by name, and as what: floats are rounded, every other value is kept or refused. Without
+        it all columns, as they are stored; a .csv file does not say what they are, and needs it.
     rows : int
         Most rows in a piece.
 
@@ -64,7 +65,8 @@ def table_batches(path: str | os.PathLike[str], dtype: DType | Any = None, *, ro
     Raises
     ------
     FormatError
-        If the file is damaged, is no table, or holds values that the dtype cannot take.
+        If the file is damaged, is no table, or holds values that the dtype cannot take: integers out of its range,
+        floats beyond its largest, longer text. Says the column, the row from 0, and the value.
     SchemaError
         If a column is not there, or the suffix is unknown.
     MissingExtra
@@ -94,19 +96,18 @@ def read_table(path: str | os.PathLike[str], dtype: DType | Any = None) -> Array
     return np.concatenate(list(table_batches(path, dtype)))
 
 
-def converted(path: object, part: Array, dtype: DType) -> Array:
-    """Select and convert the columns of some rows.
+def converted(path: object, part: Array, dtype: DType, first: int) -> Array:
+    """Select and convert the columns of some rows, of which the first has the number `first`.
 
     Raises
     ------
     FormatError
-        If a column is of another kind, such as floats where integers are wanted.
+        If a column is of another kind, or holds a value that its dtype cannot take.
     """
     out = np.empty(len(part), dtype)
     for name in dtype.names or ():
-        if not np.can_cast(part.dtype[name], dtype[name], "same_kind"):
-            raise FormatError(f"column {name!r} of {path} holds {part.dtype[name]}, not {dtype[name]}")
-        out[name] = part[name]
+        check_kind(path, name, part.dtype[name], dtype[name])
+        out[name] = fitted(path, name, part[name], dtype[name], first)
     return out
 
 
@@ -139,7 +140,7 @@ class _NpyTable:
                 part = np.empty(min(rows, count - first), stored)
                 if part.nbytes:
                     file.read_into(byte_view(part.view(np.uint8)), header.offset + first * stored.itemsize)
-                yield part if dtype is None else converted(self._path, part, dtype)
+                yield part if dtype is None else converted(self._path, part, dtype, first)
 
     def _header(self, file: FileReader) -> NpyHeader:
         header = NpyHeader.read(file)
