@@ -158,11 +158,26 @@ def test_a_buffer_error_of_the_engine_is_what_may_be_asked_again() -> None:
     assert issubclass(RingStarved, BufferError)
 
 
-def test_rows_may_be_overwritten_once_they_are_taken() -> None:
-    rows = np.array([(1,), (2,)], [("n", "i8")])
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("fields", [FIELDS[:1], FIELDS])
+def test_rows_may_be_overwritten_once_they_are_taken(count: int, fields: Any) -> None:
+    rows = some_rows(count)[[name for name, *_ in fields]]
     batch = reader_of(arrow_stream(rows.dtype, [rows])).read_next_batch()
-    rows["n"] = 0
-    assert batch.column(0).to_pylist() == [1, 2]
+    expected = rows.copy()
+    rows[:] = np.ones(count, rows.dtype)
+    for name in rows.dtype.names or ():
+        assert batch[name].to_pylist() == expected[name].tolist(), name
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_buffers_are_aligned_whatever_they_are_made_of(count: int) -> None:
+    rows = np.zeros(count, [("small", "i1"), ("n", "i8"), ("text", "U3"), ("grid", "f8", (2,))])  # packed
+    columns = reader_of(arrow_stream(rows.dtype, [rows])).read_next_batch().columns
+    odd = np.zeros(8 * count + 1, np.uint8)[1:].view("f8")
+    columns += reader_of(from_array(odd).pipe().to_arrow()).read_next_batch().columns
+    found = [buffer for column in columns for buffer in column.buffers() if buffer is not None]
+    assert len(found) == 6
+    assert all(buffer.address % 8 == 0 for buffer in found)
 
 
 # When it is let go

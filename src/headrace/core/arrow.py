@@ -26,7 +26,7 @@ __all__ = ["ArrowStream", "arrow_chunks", "arrow_stream"]
 
 
 class ArrowStream:
-    """Rows or samples for any library that takes the Arrow C stream; made by `arrow_stream` and `Flow.to_arrow`.
+    """Rows or samples for any library that takes the Arrow C stream; made by `arrow_stream` and `SampleFlow.to_arrow`.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def arrow_stream(
 
     Notes
     -----
-    Columns are copied out of the rows once. Nothing is null: NaN stays NaN.
+    Columns are copied out of the rows, which may be overwritten. Nothing is null: NaN stays NaN.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def arrow_stream(
 def arrow_chunks(
     spec: Spec, begin: Callable[[], Iterator[Chunk]], *, copy: bool = False, metadata: Mapping[str, str] | None = None
 ) -> ArrowStream:
-    """Make an Arrow stream of chunks, without a copy unless one is asked for; see `Flow.to_arrow`."""
+    """Make an Arrow stream of chunks, without a copy unless one is asked for; see `SampleFlow.to_arrow`."""
     known = {} if spec.fs is None else {"fs": repr(float(spec.fs))}
 
     def tell(chunk: Chunk) -> Column:

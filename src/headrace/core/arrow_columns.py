@@ -68,11 +68,9 @@ def rows_field(dtype: DType, metadata: Mapping[str, str] | None = None) -> Field
 
 
 def row_columns(rows: Array) -> Column:
-    """Copy the columns out of rows, shape (k,), once; booleans become bits, text UTF-8."""
+    """Copy the columns out of rows, shape (k,), which may be used again; booleans become bits, text UTF-8."""
     names = rows.dtype.names or ()
-    # a row of one field is that field: copied too, since whoever made the rows may use them again
-    columns = [rows[name].copy() if len(names) == 1 else rows[name] for name in names]
-    return (len(rows), (), tuple(_values(column, name) for name, column in zip(names, columns, strict=True)))
+    return (len(rows), (), tuple(_values(rows[name].copy(), name) for name in names))
 
 
 def samples_field(dtype: DType, shape: tuple[int, ...], metadata: Mapping[str, str] | None = None) -> Field:

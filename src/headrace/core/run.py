@@ -163,7 +163,7 @@ def check_complete(done: int, total: int | None) -> None:
 
 
 class Chunks(Closeable):
-    """The output of a flow, chunk by chunk; made by `Flow.chunks` and by iterating over a flow.
+    """The output of a flow, chunk by chunk; made by `SampleFlow.chunks` and by iterating over a flow.
 
     Notes
     -----

@@ -62,7 +62,7 @@ def taps(*, max_count: int = 600, complex_too: bool = False) -> SearchStrategy[A
 def run_options(
     n_out: int | None = None, smallest: int = 2_000_000, grid: int = 1009
 ) -> SearchStrategy[dict[str, Any]]:
-    """Draw keyword arguments for ``Flow.chunks`` that must not change a byte of the output.
+    """Draw keyword arguments for `SampleFlow.chunks` that must not change a byte of the output.
 
     Parameters
     ----------
