@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +12,44 @@ import pytest
 from headrace.core import registry
 from headrace.core.executors import SerialExecutor, ThreadExecutor, executor_of
 from headrace.core.machine import cpu_count
-from headrace.errors import Cancelled
-from headrace.signals import Fir, Map, from_array
-from headrace.testing import check_executor
+from headrace.errors import Cancelled, HeadraceError
+from headrace.signals import Fir, Map, Scale, from_array
+from headrace.testing import WindowSums, check_executor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MADE = {"serial": SerialExecutor, "one": lambda: ThreadExecutor(1), "four": lambda: ThreadExecutor(4)}
+
+
+class Connection(SerialExecutor):
+    """Counts how many are open."""
+
+    made = open = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Connection.made += 1
+        Connection.open += 1
+        self._open = True
+
+    def close(self) -> None:
+        super().close()
+        Connection.open -= self._open
+        self._open = False
+
+    @classmethod
+    def registered(cls, monkeypatch: pytest.MonkeyPatch) -> Any:
+        monkeypatch.setattr(registry, "_registry", registry._Registry())
+        monkeypatch.setattr(cls, "made", 0)
+        monkeypatch.setattr(cls, "open", 0)
+
+        def make(name: str, threads: int | None) -> Connection:
+            return cls()
+
+        registry.register("executor", "conn", make)
+        return make
 
 
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
@@ -67,12 +98,24 @@ def test_the_suite_finds_a_defect(make: Any) -> None:
 
 
 def test_names_stand_for_executors() -> None:
-    assert isinstance(executor_of(None, None), ThreadExecutor)
-    assert executor_of("threads", 3).threads == 3
-    assert executor_of(None, None).threads == cpu_count()
-    assert isinstance(executor_of("serial", 3), SerialExecutor)
-    own = ThreadExecutor(2)
-    assert executor_of(own, 7) is own
+    for name, threads, kind, count in [
+        (None, None, ThreadExecutor, cpu_count()),
+        ("threads", 3, ThreadExecutor, 3),
+        ("serial", 3, SerialExecutor, 1),
+    ]:
+        with executor_of(name, threads)() as found:
+            assert (type(found), found.threads) == (kind, count)
+
+
+def test_what_was_made_for_a_run_ends_with_it_and_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Connection.registered(monkeypatch)("conn", 1)
+    with executor_of(own, 7)() as found:
+        assert found is own
+    assert Connection.open == 1
+    with executor_of("conn", 1)() as found:
+        assert Connection.open == 2
+    found.close()
+    assert Connection.open == 1
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -99,6 +142,59 @@ def test_a_registered_executor_runs_a_flow(monkeypatch: pytest.MonkeyPatch) -> N
     found = flow.to_array(executor="engine://host:1", threads=2)
     assert found.tobytes() == flow.to_array().tobytes()
     assert asked == [("engine://host:1", 2)]
+
+
+def broken(x: np.ndarray) -> np.ndarray:
+    raise ZeroDivisionError
+
+
+def partly(made: Any) -> None:
+    with made as pieces:
+        next(pieces)
+
+
+SAMPLES = from_array(np.zeros(1000), 1000).pipe(Scale(2.0))
+TABLE = SAMPLES.tabulate(WindowSums(10))
+FAILING = from_array(np.zeros(1000), 1000).pipe(Map(broken))
+WAYS: dict[str, tuple[Any, int]] = {  # and how many executors each makes
+    "run": (lambda new, old: SAMPLES.run(executor="conn"), 1),
+    "to_array": (lambda new, old: SAMPLES.to_array(executor="conn"), 1),
+    "to_file": (lambda new, old: SAMPLES.to_file(new, executor="conn"), 1),
+    "all chunks": (lambda new, old: list(SAMPLES.chunks(executor="conn")), 1),
+    "a chunk": (lambda new, old: partly(SAMPLES.chunks(executor="conn", chunk=10)), 1),
+    "a chunk, and nobody closes": (lambda new, old: next(SAMPLES.chunks(executor="conn", chunk=10)), 1),
+    "rows": (lambda new, old: list(TABLE.batches(executor="conn")), 1),
+    "a row": (lambda new, old: partly(TABLE.batches(executor="conn")), 1),
+    "rows to_file": (lambda new, old: TABLE.to_file(new, executor="conn"), 1),
+    "rows to_array": (lambda new, old: TABLE.to_array(executor="conn"), 1),
+    "a failing run": (lambda new, old: FAILING.run(executor="conn"), 1),
+    "failing chunks": (lambda new, old: next(FAILING.chunks(executor="conn")), 1),
+    "failing rows": (lambda new, old: FAILING.tabulate(WindowSums(10)).run(executor="conn"), 1),
+    "too little memory": (lambda new, old: next(SAMPLES.chunks(executor="conn", memory=1)), 1),
+    "chunks never taken": (lambda new, old: SAMPLES.chunks(executor="conn").close(), 0),
+    "rows never taken": (lambda new, old: TABLE.batches(executor="conn").close(), 0),
+    "a stream never taken": (lambda new, old: SAMPLES.to_arrow(executor="conn"), 0),
+    "a stream of rows never taken": (lambda new, old: TABLE.to_arrow(executor="conn"), 0),
+    "an existing output": (lambda new, old: SAMPLES.to_file(old, executor="conn"), 0),
+    "an existing table": (lambda new, old: TABLE.to_file(old, executor="conn"), 0),
+    "a bad suffix": (lambda new, old: TABLE.to_file(new.with_suffix(".zzz"), executor="conn"), 0),
+    "a bad out_dtype": (lambda new, old: SAMPLES.run(executor="conn", out_dtype="bool"), 0),
+    "a bad tmp": (lambda new, old: SAMPLES.run(executor="conn", tmp=new / "nowhere"), 0),
+    "a bad memory": (lambda new, old: SAMPLES.run(executor="conn", memory="much"), 0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_executor_is_made_when_a_run_begins_and_closed_with_it(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Connection.registered(monkeypatch)
+    (tmp_path / "old.npy").touch()
+    do, count = WAYS[way]
+    with suppress(HeadraceError, ZeroDivisionError, FileNotFoundError, ValueError):
+        do(tmp_path / "new.npy", tmp_path / "old.npy")
+    gc.collect()
+    assert (Connection.made, Connection.open) == (count, 0)
 
 
 @pytest.mark.parametrize("how", ["to_array", "chunks"])

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from headrace.core.closeable import Closeable
@@ -17,6 +17,7 @@ from headrace.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["Closing", "Executor", "SerialExecutor", "ThreadExecutor", "Work", "executor_of"]
 
@@ -284,8 +285,8 @@ class ThreadExecutor(Closeable, _Scan):
         self.cancel()
 
 
-def executor_of(executor: Executor | str | None, threads: int | None) -> Executor:
-    """Take an executor as given, or make one by name.
+def executor_of(executor: Executor | str | None, threads: int | None) -> Callable[[], AbstractContextManager[Executor]]:
+    """Check which executor a run asks for; nothing is made yet.
 
     Parameters
     ----------
@@ -295,6 +296,12 @@ def executor_of(executor: Executor | str | None, threads: int | None) -> Executo
     threads : int or None
         Number of threads; ``None`` for the default.
 
+    Returns
+    -------
+    callable
+        Gives a context: an executor that was named is made when it is called and closed with the context; one that is
+        the user's own stays open.
+
     Raises
     ------
     ValueError
@@ -303,17 +310,16 @@ def executor_of(executor: Executor | str | None, threads: int | None) -> Executo
     from headrace.core import registry
 
     if executor is not None and not isinstance(executor, str):
-        return executor
+        return lambda: nullcontext(executor)
     if threads is not None and threads < 1:
         raise ValueError(f"threads= is at least 1: got {threads}")
     if executor in (None, "threads"):
-        return ThreadExecutor(threads)
+        return lambda: closing(ThreadExecutor(threads))
     if executor == "serial":
-        return SerialExecutor()
+        return lambda: closing(SerialExecutor())
     scheme = executor.partition("://")[0]
     factory = registry.find("executor", scheme)
     if factory is None:
         known = ", ".join(sorted({"serial", "threads", *registry.names("executor")}))
         raise ValueError(f"unknown executor {executor!r}: known are {known}")
-    made: Executor = factory(executor, threads)
-    return made
+    return lambda: closing(factory(executor, threads))

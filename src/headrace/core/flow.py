@@ -287,44 +287,40 @@ class SampleFlow:
         ArrowStream(samples: float32[4])
         """
         chosen = RunOptions.of(self, options)
-        if chosen.owned:
-            chosen.executor.close()  # each run makes its own
         spec = replace(self.spec, dtype=chosen.dtype)
         return arrow_chunks(spec, lambda: self.chunks(**options), copy=copy, metadata=metadata)
 
     def _transfer(self, make_sink: Callable[[int], Sink], options: RunOptions) -> RunReport:
         """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""
-        total = self.n_samples
-        meter = Meter()
-        engine = options.sink_engine(self, meter)
-        sink = make_sink(engine.smallest)
-        output = getattr(sink, "path", None)
-        if output is not None and isinstance(self._source, Source):
-            refuse_input_as_output(output, self._source.paths)
-        display = progress_of(options.progress, self._label())
-        done = 0
-        try:
-            sink.open(replace(self.spec, dtype=options.dtype))
-            engine.begin(options.budget)
-            with closing(engine.deliver(sink)) as work:
-                for count in work:
-                    done += count
-                    meter.n_samples, meter.bytes_out = done, done * self._out_bytes(options.dtype)
-                    display.update(done, total, meter)
-            check_complete(done, total)
-            if isinstance(self._source, Source):
-                self._source.verify()
-            meter.n_samples, meter.output = done, None if output is None else str(output)
-            display.update(done, total, meter, last=True)
-            sink.commit(done)
-        except BaseException:
-            sink.abort()
-            raise
-        finally:
-            engine.close()
-            if options.owned:
-                options.executor.close()
-            display.close()
+        total, meter = self.n_samples, Meter()
+        with options.executor() as executor:
+            engine = options.sink_engine(self, executor, meter)
+            sink = make_sink(engine.smallest)
+            output = getattr(sink, "path", None)
+            if output is not None and isinstance(self._source, Source):
+                refuse_input_as_output(output, self._source.paths)
+            display = progress_of(options.progress, self._label())
+            done = 0
+            try:
+                sink.open(replace(self.spec, dtype=options.dtype))
+                engine.begin(options.budget)
+                with closing(engine.deliver(sink)) as work:
+                    for count in work:
+                        done += count
+                        meter.n_samples, meter.bytes_out = done, done * self._out_bytes(options.dtype)
+                        display.update(done, total, meter)
+                check_complete(done, total)
+                if isinstance(self._source, Source):
+                    self._source.verify()
+                meter.n_samples, meter.output = done, None if output is None else str(output)
+                display.update(done, total, meter, last=True)
+                sink.commit(done)
+            except BaseException:
+                sink.abort()
+                raise
+            finally:
+                engine.close()
+                display.close()
         return meter.report()
 
     def segment_lengths(self) -> list[int | None]:

@@ -221,23 +221,22 @@ class RowFlow:
         """Run; give the rows as they are completed."""
         flow, function = self._flow, self._function
         width = flow.spec.n_channels
-        engine = block_engine(flow, function, options.means(meter))
-        fold = function.fold(flow.spec, t0=self._t0, tmp=options.tmp)
-        try:
-            engine.begin(options.budget)
-            with closing(engine.outcomes()) as outcomes:
-                for outcome in outcomes:
-                    yield from _counted(fold.add(outcome), meter)
-                    if outcome.channels.stop == width:
-                        meter.n_samples = outcome.offset + outcome.span.stop
-                        tell()
-            check_complete(meter.n_samples, flow.n_samples)
-            yield from _counted(fold.finish(), meter)
-        finally:
-            fold.close()
-            engine.close()
-            if options.owned:
-                options.executor.close()
+        with options.executor() as executor:
+            engine = block_engine(flow, function, options.means(executor, meter))
+            fold = function.fold(flow.spec, t0=self._t0, tmp=options.tmp)
+            try:
+                engine.begin(options.budget)
+                with closing(engine.outcomes()) as outcomes:
+                    for outcome in outcomes:
+                        yield from _counted(fold.add(outcome), meter)
+                        if outcome.channels.stop == width:
+                            meter.n_samples = outcome.offset + outcome.span.stop
+                            tell()
+                check_complete(meter.n_samples, flow.n_samples)
+                yield from _counted(fold.finish(), meter)
+            finally:
+                fold.close()
+                engine.close()
 
     def _fold_dtype(self) -> DType:
         self._function.plan(self._flow.spec)

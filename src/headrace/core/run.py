@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
@@ -24,7 +25,8 @@ from headrace.core.report import Meter
 from headrace.errors import Cancelled, HeadraceError, RingStarved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from headrace.core.arrays import DType
     from headrace.core.chunk import Chunk
@@ -70,12 +72,10 @@ class RunOptions:
     ----------
     budget : Budget
         Bytes it may hold.
-    executor : Executor
-        Who works.
-    owned : bool
-        Whether the executor was made for this run, and is closed with it.
-    threads : int
-        The most tasks to run at once.
+    executor : callable
+        ``with executor() as found``: who works, see `executor_of`. Entered when the run begins, and not before.
+    threads : int or None
+        The most tasks to run at once, if the user insists.
     progress : ProgressArgument
         What to tell about progress.
     chunk : int or None
@@ -87,9 +87,8 @@ class RunOptions:
     """
 
     budget: Budget
-    executor: Executor
-    owned: bool
-    threads: int
+    executor: Callable[[], AbstractContextManager[Executor]]
+    threads: int | None
     progress: ProgressArgument
     chunk: int | None
     dtype: DType
@@ -109,12 +108,11 @@ class RunOptions:
         unknown = sorted(set(options) - set(RunKeywords.__annotations__))
         if unknown:
             raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(RunKeywords.__annotations__)}")
-        chunk, threads, given = options.get("chunk"), options.get("threads"), options.get("executor")
+        chunk, threads = options.get("chunk"), options.get("threads")
         if chunk is not None:
             chunk = whole_number("chunk", chunk, least=1)
         if threads is not None:
             threads = whole_number("threads", threads, least=1)
-        executor = executor_of(given, threads)
         dtype = row.dtype
         if options.get("out_dtype") is not None:
             dtype = native(sample_dtype(options["out_dtype"]))
@@ -124,26 +122,26 @@ class RunOptions:
             raise FileNotFoundError(errno.ENOENT, "tmp= is not a folder", os.fspath(tmp))
         return cls(
             budget=Budget.of(options.get("memory")),
-            executor=executor,
-            owned=given is None or isinstance(given, str),
-            threads=min(executor.threads, threads or executor.threads),
+            executor=executor_of(options.get("executor"), threads),
+            threads=threads,
             progress=options.get("progress"),
             chunk=chunk,
             dtype=dtype,
             tmp=None if tmp is None else os.fspath(tmp),
         )
 
-    def means(self, meter: Meter) -> Means:
+    def means(self, executor: Executor, meter: Meter) -> Means:
         """Give an engine what it works with."""
-        return Means(self.executor, meter, self.dtype, self.chunk, self.threads, self.tmp)
+        threads = min(executor.threads, self.threads or executor.threads)
+        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp)
 
-    def chunk_engine(self, row: Row, meter: Meter) -> ChunkEngine:
+    def chunk_engine(self, row: Row, executor: Executor, meter: Meter) -> ChunkEngine:
         """Choose and make the engine that hands the output over; it has not begun."""
-        return chunk_engine(row.source, self._operators(row), self.means(meter))
+        return chunk_engine(row.source, self._operators(row), self.means(executor, meter))
 
-    def sink_engine(self, row: Row, meter: Meter) -> SinkEngine:
+    def sink_engine(self, row: Row, executor: Executor, meter: Meter) -> SinkEngine:
         """Choose and make the engine that writes the output; it has not begun."""
-        return sink_engine(row.source, self._operators(row), self.means(meter))
+        return sink_engine(row.source, self._operators(row), self.means(executor, meter))
 
     def _operators(self, row: Row) -> tuple[Operator, ...]:
         """Give the operators, the last one with float64 output where integers are delivered: rounded once."""
@@ -175,7 +173,7 @@ class Chunks(Closeable):
         self._row, self._options = row, options
         self._meter = Meter()
         self._display = progress_of(options.progress, "chunks")
-        self._engine: ChunkEngine | None = None
+        self._held = ExitStack()
         self._iterator: Closing[Chunk] | None = None
         self._closed = self._finished = False
         self._total = row.n_samples
@@ -194,9 +192,7 @@ class Chunks(Closeable):
             self._handed = 0.0
         try:
             if self._iterator is None:
-                self._engine = self._options.chunk_engine(self._row, self._meter)
-                self._engine.begin(self._options.budget)
-                self._iterator = self._engine.chunks()
+                self._iterator = self._begin()
             chunk = self._take(self._iterator)
         except RingStarved:
             if self._iterator is None:
@@ -214,6 +210,12 @@ class Chunks(Closeable):
         self._display.update(chunk.stop, self._total, meter)
         self._handed = time.perf_counter()
         return chunk
+
+    def _begin(self) -> Closing[Chunk]:
+        executor = self._held.enter_context(self._options.executor())
+        engine = self._held.enter_context(closing(self._options.chunk_engine(self._row, executor, self._meter)))
+        engine.begin(self._options.budget)
+        return self._held.enter_context(closing(engine.chunks()))
 
     def _complete(self) -> None:
         """Close at the end, having made sure that it is the end."""
@@ -236,14 +238,8 @@ class Chunks(Closeable):
     def close(self) -> None:
         """Stop the work; chunks already taken stay valid. May be called twice."""
         self._closed = True
-        if self._iterator is not None:
-            self._iterator.close()
-            self._iterator = None
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-            if self._options.owned:
-                self._options.executor.close()
+        self._iterator = None
+        self._held.close()
         self._display.close()
 
     def __del__(self) -> None:
