@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,51 @@ def test_two_runs_of_one_output_do_not_disturb_each_other(out: Path) -> None:
     assert out.read_bytes() == b"one"
     second.commit()
     assert out.read_bytes() == b"two"
+    assert part_files(out.parent) == []
+
+
+def test_a_sweep_spares_a_part_file_that_took_the_name_of_the_one_it_found(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = PartFile(out, job="same"), PartFile(out, job="same")
+    old.open(None)
+    real_open = os.open
+
+    def open_late(path: Any, flags: int, *rest: Any) -> int:
+        fd = real_open(path, flags, *rest)
+        if Path(path).suffix == ".part":  # the sweep has found the old one: now it ends, and the new one begins
+            monkeypatch.undo()
+            old.abort()
+            new.open(None)
+            new.write(memoryview(b"new"), 0)
+        return fd
+
+    monkeypatch.setattr(os, "open", open_late)
+    PartFile(out, job="another")._sweep()
+    assert len(part_files(out.parent)) == 1
+    new.commit()
+    assert out.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_cannot_be_flushed_is_said_with_the_output_in_place(
+    out: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    real_fsync = os.fsync
+
+    def failing(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with (
+        no_leaks(),
+        pytest.raises(OutputError, match=r"is there and complete, but may not survive a power cut") as caught,
+    ):
+        publish(out, durable=True, force=force)
+    assert caught.value.errno == errno.EIO
+    assert out.read_bytes() == b"new"
     assert part_files(out.parent) == []
 
 

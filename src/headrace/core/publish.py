@@ -129,21 +129,33 @@ class PartFile:
             raise self._error(error, f"failed to take {len(view)} bytes at byte {offset}") from error
 
     def commit(self, nbytes: int | None = None) -> None:
-        """Make the output appear, cut to `nbytes` if that is given."""
+        """Make the output appear, cut to `nbytes` if that is given.
+
+        Raises
+        ------
+        OutputExists
+            If it appeared meanwhile, and `force` is false.
+        OutputError
+            If it cannot be published; or if it is, and its folder cannot be flushed to the disk.
+        """
         try:
             if nbytes is not None:
                 os.ftruncate(self._fd, nbytes)
             if self._durable:
                 os.fsync(self._fd)
             self._rename()
-            if self._durable:
-                _sync_folder(self._target.parent)
         except OSError as error:
             self.abort()
             if isinstance(error, OutputError):
                 raise
             raise self._error(error, "could not be published") from error
         self._close()
+        if self._durable:
+            try:
+                _sync_folder(self._target.parent)
+            except OSError as error:
+                what = "is there and complete, but may not survive a power cut: its folder could not be flushed"
+                raise self._error(error, what) from error
 
     def abort(self) -> None:
         """Leave nothing behind. May be called twice, and after `commit`."""
@@ -214,7 +226,8 @@ class PartFile:
                 continue
             with suppress(OSError):  # locked by a live run of other options, or not ours to remove
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                orphan.unlink(missing_ok=True)
+                if os.path.samestat(os.fstat(fd), orphan.lstat()):  # else the name went over to a run that began since
+                    orphan.unlink()
             os.close(fd)
 
     def _error(self, error: OSError, what: str) -> OutputError:
