@@ -104,6 +104,13 @@ def test_an_array_beyond_the_budget_is_refused_with_the_size_it_needs(known: boo
     assert caught.value.needed >= X.nbytes
 
 
+def test_the_refusal_names_what_the_run_needs_beside_the_array() -> None:
+    sink = ArraySink(Budget("2MB"), 3_900_000)
+    words = r"the result in memory needs 480 kB and the run 3\.9 MB beside it; 2 MB .* raise memory= above 4\.38 MB"
+    with pytest.raises(BudgetTooSmall, match=words):
+        sink.open(Spec(60_000, (), np.dtype("f8")))
+
+
 def test_an_array_is_there_only_once_committed() -> None:
     with pytest.raises(ValueError, match="committed"):
         _ = ArraySink(Budget("1MB")).array

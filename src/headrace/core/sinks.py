@@ -184,9 +184,10 @@ class ArraySink:
     def _reserve(self, count: int) -> None:
         needed = self._budget.used + count + self._beside
         if needed > self._budget.size or not self._budget.try_reserve(count):
+            run = f" and the run {format_bytes(self._beside)} beside it" if self._beside else ""
             raise BudgetTooSmall(
-                f"the result in memory needs {format_bytes(count)}, more than the {format_bytes(self._budget.left)} "
-                f"left of the budget of {format_bytes(self._budget.size)}: raise memory= above {format_bytes(needed)}, "
+                f"the result in memory needs {format_bytes(count)}{run}; {format_bytes(self._budget.left)} of the "
+                f"budget's {format_bytes(self._budget.size)} are left: raise memory= above {format_bytes(needed)}, "
                 "or write it with to_file(path)",
                 needed=needed,
                 available=self._budget.left,
