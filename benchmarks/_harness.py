@@ -51,6 +51,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _goals import Goal
 from _tables import table
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Benchmark:
     timeout_s: float = 600.0
     unit: str = "MB"
     cases: list[Case] = field(default_factory=list, init=False)
-    goals: list[tuple[str, Callable[[dict[str, Any]], Any]]] = field(default_factory=list, init=False)
+    goals: list[Goal] = field(default_factory=list, init=False)
     _prepare: Callable[[Run], None] | None = field(default=None, init=False)
 
     def prepare(self, function: Callable[[Run], None]) -> Callable[[Run], None]:
@@ -150,11 +151,13 @@ class Benchmark:
 
         return register
 
-    def goal(self, text: str) -> Callable[[Callable[[dict[str, Any]], Any]], Any]:
-        """Decorate a predicate over ``{case name: result}``; whether it held is part of the result."""
+    def goal(
+        self, text: str, *, least: float | None = None, most: float | None = None, unit: str = ""
+    ) -> Callable[[Callable[[dict[str, Any]], float]], Any]:
+        """Decorate what makes a figure of ``{case name: result}``; whether it keeps the limit is part of the result."""
 
-        def register(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-            self.goals.append((text, function))
+        def register(function: Callable[[dict[str, Any]], float]) -> Callable[[dict[str, Any]], float]:
+            self.goals.append(Goal(text, function, least, most, unit))
             return function
 
         return register
@@ -360,16 +363,8 @@ def _result(
         "unit": bench.unit,
         "machine": machine.describe(),
         "cases": cases,
-        "goals": [{"goal": text, "met": _met(function, by_name)} for text, function in bench.goals],
+        "goals": [goal.judged(by_name) for goal in bench.goals],
     }
-
-
-def _met(function: Callable[[dict[str, Any]], Any], by_name: dict[str, Any]) -> bool | None:
-    """Judge a goal; None where a case that it speaks of has no figures."""
-    try:
-        return bool(function(by_name))
-    except KeyError:
-        return None
 
 
 def _summary(case: Case, outcomes: list[dict[str, Any]], unit: str) -> dict[str, Any]:

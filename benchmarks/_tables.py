@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from _goals import verdict
+
 
 def rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Lay out a result as headings and rows of text; the README's table is made of the same rows."""
@@ -36,8 +38,7 @@ def table(result: dict[str, Any]) -> str:
     out = [f"{result['name']}: {result['about'].partition(chr(10))[0]}"]
     out.append("  ".join(word.ljust(width) for word, width in zip(headings, widths, strict=True)).rstrip())
     out += ["  ".join(w.ljust(width) for w, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    verdicts = {True: "met", False: "NOT MET", None: "not judged"}
-    out += [f"goal: {goal['goal']}: {verdicts[goal['met']]}" for goal in result["goals"]]
+    out += [f"goal: {verdict(goal)}" for goal in result["goals"]]
     out.append(_conditions(result))
     if result["tiny"]:
         out.append("tiny sizes: these figures mean nothing")
@@ -53,11 +54,14 @@ def _conditions(result: dict[str, Any]) -> str:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Write a result as a Markdown table, with the command that made it."""
+    """Write a result as a Markdown table, with the command that made it and what became of its goals."""
     headings, lines = rows(result)
     about = result["about"].partition("\n")[0]
     out = [f"**{about}** `{result['command']}`", ""]
     out.append("| " + " | ".join(headings) + " |")
     out.append("|" + "---|" * len(headings))
     out += ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines]
-    return "\n".join([*out, "", f"*{_conditions(result)}.*", ""])
+    out += ["", f"*{_conditions(result)}.*", ""]
+    if result["goals"]:
+        out += [*(f"- Goal: {verdict(goal)}." for goal in result["goals"]), ""]
+    return "\n".join(out)

@@ -125,24 +125,24 @@ def wrong(run: Run) -> float:
     return differ / count
 
 
-@bench.goal("1 thread at least 5 times the chunk loop")
-def beats_loop(cases) -> bool:
-    return cases["NumPy/SciPy chunk loop"]["ratio"] >= 5
+@bench.goal("1 thread at least 5 times the chunk loop", least=5)
+def beats_loop(cases) -> float:
+    return cases["NumPy/SciPy chunk loop"]["ratio"]
 
 
-@bench.goal("1 thread at least 5 times the chunk loop that goes over to float32")
-def beats_single_loop(cases) -> bool:
-    return cases["NumPy/SciPy chunk loop, float32 median"]["ratio"] >= 5
+@bench.goal("1 thread at least 5 times the chunk loop that goes over to float32", least=5)
+def beats_single_loop(cases) -> float:
+    return cases["NumPy/SciPy chunk loop, float32 median"]["ratio"]
 
 
-@bench.goal("total peak at most 96 MB")
-def small(cases) -> bool:
-    return cases["headrace, 2 threads"]["peak_rss_bytes"]["max"] <= 96e6
+@bench.goal("total peak at most 96 MB", most=96, unit="MB")
+def small(cases) -> float:
+    return cases["headrace, 2 threads"]["peak_rss_bytes"]["max"] / 1e6
 
 
-@bench.goal("no sample in a hundred thousand is rounded otherwise than the whole-array answer")
-def right(cases) -> bool:
-    return cases["headrace, 2 threads"]["facts"]["wrong"] <= 1e-5
+@bench.goal("no sample in a hundred thousand is rounded otherwise than the whole-array answer", most=1e-5)
+def right(cases) -> float:
+    return cases["headrace, 2 threads"]["facts"]["wrong"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`headrace bench` and the harness, on a benchmark of this test's own."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -54,14 +55,19 @@ def crashing(run: Run):
     __import__("os")._exit(7)
 
 
-@bench.goal("the small one is smaller")
+@bench.goal("the small one is smaller", most=1)
 def smaller(cases):
-    return cases["small"]["peak_rss_bytes"]["median"] < cases["large"]["peak_rss_bytes"]["median"]
+    return cases["small"]["peak_rss_bytes"]["median"] / cases["large"]["peak_rss_bytes"]["median"]
 
 
-@bench.goal("the absent one is fast")
+@bench.goal("the absent one is fast", most=1)
 def fast(cases):
-    return cases["absent"]["wall_s"]["median"] < 1
+    return cases["absent"]["wall_s"]["median"]
+
+
+@bench.goal("the large one is tiny", most=1, unit="MB")
+def tiny(cases):
+    return cases["large"]["peak_rss_bytes"]["median"] / 1e6
 
 
 if __name__ == "__main__":
@@ -71,7 +77,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("_harness.py", "_tables.py"):
+    for name in ("_goals.py", "_harness.py", "_tables.py"):
         shutil.copy(ROOT / "benchmarks" / name, tmp_path)
     (tmp_path / "dummy.py").write_text(DUMMY)
     return tmp_path
@@ -95,7 +101,10 @@ def test_a_full_run_keeps_its_result_and_lists_the_rivals_that_failed(folder: Pa
     assert cases["small"]["versions"].keys() == {"numpy"}
     assert "a_package_that_nobody_has" in cases["absent"]["error"]
     assert "exit code 7" in cases["crashing"]["error"]
-    assert [goal["met"] for goal in result["goals"]] == [True, None]
+    assert [goal["met"] for goal in result["goals"]] == [True, None, False]
+    smaller, fast, tiny = result["goals"]
+    assert (0 < smaller["measured"] < smaller["most"] == 1, fast["measured"]) == (True, None)
+    assert tiny["measured"] == cases["large"]["peak_rss_bytes"]["median"] / 1e6
     assert result["machine"]["cpu_count"] >= 1
     assert result["cache"] == "warm"
 
@@ -166,6 +175,9 @@ def test_the_readme_tables_are_made_of_the_results(folder: Path) -> None:
     subprocess.run(script, check=True)
     text = readme.read_text()
     assert "| small |" in text
+    assert re.search(r"^- Goal: the small one is smaller: 0\.\d+, met\.$", text, re.MULTILINE)
+    assert re.search(r"^- Goal: the large one is tiny: [\d.]+ MB, not met\.$", text, re.MULTILINE)
+    assert "- Goal: the absent one is fast: not judged.\n" in text
     assert "stale figures" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
