@@ -1,24 +1,17 @@
 #include "headrace/delay.hpp"
 
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "headrace/workspace.hpp"
 
 namespace headrace {
 
 namespace {
 
-constexpr std::int64_t position_limit = std::int64_t{1} << 60;  // so that no sum of positions overflows
-
-struct Free {
-    void operator()(double* p) const { std::free(p); }
-};
-
 // Rows of eight float64: inputs of a block, its coefficients, its outputs.
-std::int64_t scratch_bytes(std::int64_t taps) { return 64 * (2 * delay_block + 2 * taps); }
+std::int64_t scratch_doubles(std::int64_t taps) { return 8 * (2 * delay_block + 2 * taps); }
 
 bool within(std::int64_t v) { return v > -position_limit && v < position_limit; }
 
@@ -35,7 +28,7 @@ std::int64_t single_tap(const double* h, std::int64_t taps) {
 
 }  // namespace
 
-std::int64_t delay_workspace(std::int64_t channels, std::int64_t taps) { return scratch_bytes(taps) + 8 * channels; }
+std::int64_t delay_workspace(std::int64_t channels, std::int64_t taps) { return workspace_size(scratch_doubles(taps)) + 8 * channels; }
 
 void delay(const ConstSamples& in, const Samples& out, std::int64_t taps, std::span<const double> coefficients,
            std::span<const std::int64_t> lag) {
@@ -52,8 +45,7 @@ void delay(const ConstSamples& in, const Samples& out, std::int64_t taps, std::s
         if (!within(value)) throw std::invalid_argument("a lag of " + std::to_string(value) + " is out of bounds");
     std::vector<std::int64_t> single(lag.size());
     for (std::size_t c = 0; c < lag.size(); ++c) single[c] = single_tap(coefficients.data() + static_cast<std::int64_t>(c) * taps, taps);
-    const std::unique_ptr<double, Free> scratch(static_cast<double*>(std::aligned_alloc(64, static_cast<std::size_t>(scratch_bytes(taps)))));
-    if (scratch == nullptr) throw std::bad_alloc();
+    const Workspace scratch(scratch_doubles(taps));
     DelayJob job;
     job.in = in;
     job.out = out;
@@ -61,7 +53,7 @@ void delay(const ConstSamples& in, const Samples& out, std::int64_t taps, std::s
     job.coefficients = coefficients.data();
     job.lag = lag.data();
     job.single = single.data();
-    job.scratch = scratch.get();
+    job.scratch = scratch.data();
     kernels().delay(job);
 }
 

@@ -12,8 +12,6 @@ namespace {
 
 // Groups of streams share a workspace; beyond this size fewer lanes are better than a workspace that no cache holds.
 constexpr std::int64_t workspace_limit = std::int64_t{8} << 20;
-// Positions are bounded so that no sum of them overflows.
-constexpr std::int64_t position_limit = std::int64_t{1} << 60;
 
 std::vector<double> as_pairs(std::span<const double> taps, bool complex_taps) {
     if (complex_taps) return {taps.begin(), taps.end()};

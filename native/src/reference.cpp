@@ -1,33 +1,21 @@
 #include "headrace/reference.hpp"
 
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "headrace/kernels.hpp"
+#include "headrace/workspace.hpp"
 
 namespace headrace {
 
 namespace {
 
-constexpr std::int64_t vector_bytes = 64;  // of the widest copy
+constexpr std::int64_t vector = 8;  // doubles in one of the widest copy
 
-struct Free {
-    void operator()(void* p) const { std::free(p); }
-};
-
-std::unique_ptr<void, Free> allocate(std::int64_t bytes) {
-    void* p = std::aligned_alloc(vector_bytes, static_cast<std::size_t>((bytes + vector_bytes - 1) / vector_bytes * vector_bytes));
-    if (p == nullptr) throw std::bad_alloc();
-    return std::unique_ptr<void, Free>(p);
-}
-
-std::int64_t scratch_bytes(std::int64_t channels) {
+std::int64_t scratch_doubles(std::int64_t channels) {
     // A vector for each channel; float64 references of up to 32 rows for each group (and one of zeros), and a seed; a row of float64.
-    return vector_bytes * channels + 8 * (32 * (channels + 1) + channels) + 8 * channels + 3 * vector_bytes;
+    return vector * channels + 32 * (channels + 1) + channels + channels + 3 * vector;
 }
 
 // Groups as they lie in the kernel's tile: the members of group g are in slots [start[g], start[g + 1]), in the order of their channels,
@@ -66,7 +54,7 @@ Slots arrange(std::span<const std::int32_t> members, std::span<const std::int32_
 }  // namespace
 
 std::int64_t reference_workspace(std::int64_t channels) {
-    return scratch_bytes(channels) + 24 * (channels + 2);
+    return workspace_size(scratch_doubles(channels)) + 24 * (channels + 2);
 }
 
 void subtract_reference(const void* src, SampleType src_type, void* dst, SampleType dst_type, std::int64_t rows, std::int64_t channels,
@@ -80,7 +68,7 @@ void subtract_reference(const void* src, SampleType src_type, void* dst, SampleT
                                         ", the number of channels");
     const Slots slots = arrange(members, targets);
     if (rows == 0 || channels == 0) return;
-    const auto scratch = allocate(scratch_bytes(channels));
+    const Workspace scratch(scratch_doubles(channels));
     ReferenceJob job;
     job.src = src;
     job.dst = dst;
@@ -93,7 +81,7 @@ void subtract_reference(const void* src, SampleType src_type, void* dst, SampleT
     job.slot = slots.of_channel.data();
     job.target = targets.data();
     job.median = median;
-    job.scratch = scratch.get();
+    job.scratch = scratch.data();
     kernels().reference(job);
 }
 

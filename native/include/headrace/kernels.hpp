@@ -21,6 +21,9 @@ struct FirPlan {
     const double* spectrum = nullptr; // of the taps, divided by L, in the order in which the forward passes leave it
 };
 
+// Positions lie closer to zero than this, so that no sum of some of them overflows.
+constexpr std::int64_t position_limit = std::int64_t{1} << 60;
+
 // Samples [start, start + count) of every channel, C-contiguous (count, channels).
 struct ConstSamples {
     const void* data = nullptr;
@@ -124,7 +127,7 @@ struct ReferenceJob {
     const std::int32_t* slot = nullptr;    // of each channel, all different
     const std::int32_t* target = nullptr;  // group whose reference a channel has subtracted, or -1
     bool median = true;
-    void* scratch = nullptr;  // see scratch_bytes in reference.cpp; aligned to 64 bytes
+    void* scratch = nullptr;  // see scratch_doubles in reference.cpp; aligned to 64 bytes
 };
 
 // See delay.hpp.
@@ -136,7 +139,7 @@ struct DelayJob {
     const double* coefficients = nullptr;
     const std::int64_t* lag = nullptr;
     const std::int64_t* single = nullptr;  // the tap that alone is 1 while all others of a channel are 0, or -1
-    double* scratch = nullptr;             // see scratch_bytes in delay.cpp; aligned to 64 bytes
+    double* scratch = nullptr;             // see scratch_doubles in delay.cpp; aligned to 64 bytes
 };
 
 // One pass of a selection over a contiguous column: values in [hole_lo, hole_hi] are counted, of the others those in [lo, hi] are

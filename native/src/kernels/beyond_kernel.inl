@@ -3,12 +3,6 @@
 
 template <class T>
 static constexpr bool is_integer_type = T(1) / T(2) == T(0);
-template <class T>
-static constexpr bool is_signed_type = T(-1) < T(0);
-template <class T>
-static constexpr T highest = is_signed_type<T> ? static_cast<T>((std::uint64_t(1) << (8 * sizeof(T) - 1)) - 1) : static_cast<T>(-1);
-template <class T>
-static constexpr T lowest = is_signed_type<T> ? static_cast<T>(-highest<T> - 1) : T(0);
 
 template <class T>
 static T rounded_down(double t) {

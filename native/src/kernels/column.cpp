@@ -14,6 +14,7 @@ namespace {
 #include "compress.inl"
 #include "sift_kernel.inl"
 #include "moment_kernel.inl"
+#include "integer_limits.inl"
 #include "beyond_kernel.inl"
 
 }  // namespace

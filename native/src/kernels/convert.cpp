@@ -11,6 +11,7 @@ namespace {
 
 #include "lanes.inl"
 #include "affine_kernel.inl"
+#include "integer_limits.inl"
 #include "quantize_kernel.inl"
 #include "int24_kernel.inl"
 

@@ -1,12 +1,5 @@
 // Round half to even, saturate, count. NaN becomes 0 and counts.
 
-template <class T>
-static constexpr bool is_signed_type = T(-1) < T(0);
-template <class T>
-static constexpr T highest = is_signed_type<T> ? static_cast<T>((std::uint64_t(1) << (8 * sizeof(T) - 1)) - 1) : static_cast<T>(-1);
-template <class T>
-static constexpr T lowest = is_signed_type<T> ? static_cast<T>(-highest<T> - 1) : T(0);
-
 // Adding and subtracting 1.5 * 2^52 rounds any |x| < 2^51 to the nearest integer, ties to even: one addition rounds, the rest is exact.
 static constexpr double round_shift = 6755399441055744.0;
 
