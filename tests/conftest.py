@@ -20,6 +20,7 @@ import headrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 SOAK = os.environ.get("HEADRACE_SOAK") == "1"
 SEED = int(os.environ.get("HEADRACE_TEST_SEED") or secrets.randbits(24))
@@ -103,6 +104,43 @@ def run_victim(victim_env: dict[str, str]) -> Callable[..., subprocess.Completed
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def interrupted() -> Callable[..., bool]:
+    """Call a function with Ctrl-C before the n-th line that this thread runs in some files of ``headrace.core``.
+
+    ``interrupted(fn, n, "crew.py")`` says whether there is such a line; without names, all files count.
+    """
+    core = str(Path(headrace.__file__).parent / "core") + os.sep
+
+    def call(fn: Callable[[], object], number: int, *names: str) -> bool:
+        left = number
+
+        def trace(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal left
+            file = frame.f_code.co_filename
+            if not file.startswith(core) or (names and file.removeprefix(core) not in names):
+                return None
+            if event == "line":
+                left -= 1
+                if left == 0:
+                    raise KeyboardInterrupt
+            return trace
+
+        before, hook = sys.gettrace(), sys.unraisablehook
+        sys.unraisablehook = lambda _: None  # Ctrl-C inside a __del__; pytest's hook would keep its frames alive
+        sys.settrace(trace)
+        try:
+            fn()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+            sys.unraisablehook = hook
+        return left <= 0
+
+    return call
 
 
 @pytest.fixture(scope="session")

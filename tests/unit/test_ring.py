@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from headrace import _native
+from headrace.core.executors import ThreadExecutor
 from headrace.core.ring import Ring
 from headrace.errors import Cancelled, RingStarved
 from headrace.signals import Map, from_array
@@ -246,3 +247,40 @@ def test_an_interpreter_ends_with_rings_at_work(run_victim: Callable[..., Any]) 
     )
     done = run_victim(code, timeout=30)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_an_item_is_let_go_of_before_its_result_is_heard_of(ordered: bool) -> None:
+    import weakref
+
+    class Thing:
+        pass
+
+    living: list[weakref.ref[Thing]] = []
+
+    def items() -> Iterator[Thing]:
+        for _ in range(300):
+            assert sum(ref() is not None for ref in living) <= 1  # one at most in work, none in our hands
+            thing = Thing()
+            living.append(weakref.ref(thing))
+            yield thing
+            del thing
+
+    def work(item: Thing) -> None:
+        del item
+
+    for result in Ring(work, items(), threads=2, depth=2, ordered=ordered):
+        assert result is None
+
+
+def test_a_ring_that_waited_in_vain_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.core.ring.JOIN_TIMEOUT_S", 0.01)
+    gate, waits = threading.Event(), []
+    executor = ThreadExecutor(2)
+    ring = executor.map(lambda item: gate.wait(20) if item else item, range(3), depth=3)
+    assert next(ring) == 0
+    ring.close()
+    monkeypatch.setattr(Ring, "close", waits.append)
+    executor.close()
+    gate.set()
+    assert waits == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headrace.core.closeable import Closeable
-from headrace.core.ring import start
+from headrace.core.ring import JOIN_TIMEOUT_S, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,61 +31,59 @@ class Crew(Closeable, Generic[_Part]):
     Notes
     -----
     For one thread at a time. Cheaper than a `Ring` where the same parts come again and again, and each must be over
-    before the next begins.
+    before the next begins. After an error, or Ctrl-C, parts may still be at work until `close`.
     """
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._parts = tuple(parts)
         self._jobs: SimpleQueue[Any] = SimpleQueue()
-        self._done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._under_way = 0
 
     def run(self, fn: Callable[[_Part], _Out]) -> list[_Out]:
-        """Give ``fn(part)`` for all parts; the first error of any, once all have ended."""
+        """Give ``fn(part)`` for all parts, or raise the error of one: of the first part at once, else of another."""
         if len(self._threads) < len(self._parts) - 1:
             self._start()
+        done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()  # of this call: an interrupted one's
+        for number, part in enumerate(self._parts[1:], start=1):  # results go where nobody looks for them
+            self._jobs.put((done, number, fn, part))
         results: list[Any] = [None] * len(self._parts)
-        for number, part in enumerate(self._parts[1:], start=1):
-            self._under_way += 1
-            self._jobs.put((number, fn, part))
         results[0] = fn(self._parts[0])
         failed: BaseException | None = None
-        while self._under_way:
-            number, results[number], error = self._done.get()
-            self._under_way -= 1
+        for _ in self._parts[1:]:
+            number, results[number], error = done.get()
             failed = failed or error
         if failed is not None:
             raise failed
         return results
 
     def close(self) -> None:
-        """Wait for what is under way, and end the threads. May be called twice."""
+        """End the threads, and wait for what is under way. May be called twice."""
         for _ in self._threads:
             self._jobs.put(None)
-        while self._under_way and self._threads:
-            self._done.get()
-            self._under_way -= 1
-        self._threads.clear()
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        while self._threads:
+            with suppress(RuntimeError):  # its start was interrupted
+                self._threads[-1].join(max(0.0, deadline - time.monotonic()))
+            self._threads.pop()
 
     def _start(self) -> None:
         for number in range(len(self._threads), len(self._parts) - 1):
             name = f"headrace-crew-{number}"
-            thread = threading.Thread(target=_work, args=(self._jobs, self._done), name=name, daemon=True)
+            thread = threading.Thread(target=_work, args=(self._jobs,), name=name, daemon=True)
             self._threads.append(thread)
             start(thread)
 
     def __del__(self) -> None:
-        if hasattr(self, "_under_way"):
+        if hasattr(self, "_threads"):
             self.close()
 
 
-def _work(jobs: SimpleQueue[Any], done: SimpleQueue[Any]) -> None:
+def _work(jobs: SimpleQueue[Any]) -> None:
     """Do jobs until told to go."""
     while (job := jobs.get()) is not None:
-        number, fn, part = job
+        done, number, fn, part = job
         try:
             done.put((number, fn(part), None))
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
             done.put((number, None, error))
-        del job, fn
+        del job, done, fn

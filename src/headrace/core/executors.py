@@ -57,8 +57,8 @@ class Work(Closing[_Result_co], Protocol[_Result_co]):
 class Executor(Protocol):
     """Runs pure functions over items.
 
-    Functions may run more than once for one item (an engine retries), so what they write must be idempotent.
-    `headrace.testing.check_executor` is the conformance suite.
+    Functions may run more than once for one item (an engine retries), so what they write must be idempotent, and they
+    leave the item as it was. `headrace.testing.check_executor` is the conformance suite.
 
     Attributes
     ----------
@@ -278,7 +278,8 @@ class ThreadExecutor(Closeable, _Scan):
     def cancel(self) -> None:
         """See `Executor.cancel`."""
         for ring in list(self._rings):
-            ring.close()
+            if not ring.closed:  # a task that outlasted one wait is not waited for again
+                ring.close()
 
     def close(self) -> None:
         """See `Executor.close`."""

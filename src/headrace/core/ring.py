@@ -26,13 +26,14 @@ from headrace.errors import Cancelled, RingStarved
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Ring", "no_false_end", "start"]
+__all__ = ["JOIN_TIMEOUT_S", "Ring", "no_false_end", "start"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 _LAST_STEPS_S = 0.5  # what a thread that has left our code may take to disappear
-_JOIN_TIMEOUT_S = 2.0  # a thread stuck in a dead network mount must not hold up Ctrl-C for ever
+JOIN_TIMEOUT_S = 2.0
+"""How long to wait for tasks in work: a thread stuck in a dead network mount must not hold up Ctrl-C for ever."""
 
 
 class _State:
@@ -118,10 +119,11 @@ def _work(state: _State, fn: Callable[[Any], Any]) -> None:
                 state.error = state.error or no_false_end(error)
             state.stop()
             return
+        del item  # buffers that only it held are free before the consumer hears of the result
         with state.lock:
             state.done[ticket] = result
+            del result  # a parked thread must not keep a buffer alive
         state.news.put(None)
-        del item, result  # a parked thread must not keep a buffer alive
 
 
 class Ring(Closeable, Generic[_In, _Out]):
@@ -161,7 +163,7 @@ class Ring(Closeable, Generic[_In, _Out]):
         self._fn, self._items = fn, iter(items)
         self._threads_wanted, self._depth, self._ordered = threads, depth, ordered
         self._issued = self._taken = 0
-        self._exhausted = self._finished = False
+        self._exhausted = self._finished = self._closed = False
         self._state = _State()
         self._threads: list[threading.Thread] = []
         self._origin = Origin()
@@ -217,6 +219,7 @@ class Ring(Closeable, Generic[_In, _Out]):
             with self._state.lock:
                 self._state.todo.append((self._issued, item))
                 self._state.work.notify()
+            del item  # the next is pulled, and may need a buffer, while this one may be done with
             self._issued += 1
             if len(self._threads) < min(self._threads_wanted, self._issued):
                 self._start_thread()
@@ -236,13 +239,18 @@ class Ring(Closeable, Generic[_In, _Out]):
         """Seconds waited so far: ``threads`` for work (added over them), ``consumer`` for results."""
         return {"threads": self._state.idle_s, "consumer": self._state.waited_s}
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been through."""
+        return self._closed
+
     def close(self) -> None:
         """Stop the threads and wait for the tasks in work; results not taken are dropped. May be called twice."""
         if not self._origin.here:
             return  # the threads, and the state of their locks, are the parent's
         state = self._state
         state.stop()
-        deadline = time.monotonic() + _JOIN_TIMEOUT_S
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
         # Not Thread.join: a thread whose start was interrupted by Ctrl-C may never have come to life.
         while state.inside and (left := deadline - time.monotonic()) > 0:
             with suppress(Empty):
@@ -255,6 +263,7 @@ class Ring(Closeable, Generic[_In, _Out]):
                     thread.join(_LAST_STEPS_S)
         self._threads.clear()
         state.done.clear()
+        self._closed = True
 
 
 _LIVE: weakref.WeakSet[Ring[Any, Any]] = weakref.WeakSet()

@@ -29,18 +29,19 @@ np.random.default_rng(seed).integers(-9, 9, 4_000_000, np.int16).tofile(source)
 SIZE = 128 + 4_000_000 * 4
 SOS = [[0.2, 0.4, 0.2, 1, -0.3, 0.1], [1, -2, 1, 1, -1.2, 0.5]]
 FLOWS = (
-    ("threads", (Fir(np.ones(200)),)),
-    ("serial", (Scale(2.0), Fir(np.ones(200)))),
-    ("threads", (Map(lambda x: x * 2.0, dtype="float32"), Fir(np.ones(50)))),
-    ("threads", (Fir(np.ones(99)), CumulativeSum(), Map(lambda x: x, dtype="float32"))),
-    ("threads", (SosFiltFilt(SOS), Scale(2.0))),
-    ("threads", (SosFiltFilt(SOS), Fir(np.ones(9)))),
-    ("threads", (Fir(np.ones(9)), Threshold(2.0, block=50_000))),
+    ("threads", 1, (Fir(np.ones(200)),)),
+    ("serial", 1, (Scale(2.0), Fir(np.ones(200)))),
+    ("threads", 1, (Map(lambda x: x * 2.0, dtype="float32"), Fir(np.ones(50)))),
+    ("threads", 1, (Fir(np.ones(99)), CumulativeSum(), Map(lambda x: x, dtype="float32"))),
+    ("threads", 1, (SosFiltFilt(SOS), Scale(2.0))),
+    ("threads", 1, (SosFiltFilt(SOS), Fir(np.ones(9)))),
+    ("threads", 64, (SosFiltFilt(SOS * 3),)),  # enough channels for both threads to filter some
+    ("threads", 1, (Fir(np.ones(9)), Threshold(2.0, block=50_000))),
 )
 
 
 def finds_events(number: int) -> bool:
-    return isinstance(FLOWS[number % len(FLOWS)][1][-1], Threshold)
+    return isinstance(FLOWS[number % len(FLOWS)][-1][-1], Threshold)
 
 
 def whole(number: int) -> bool:
@@ -51,8 +52,8 @@ def whole(number: int) -> bool:
 
 
 def child(ready: int, number: int) -> None:
-    executor, operators = FLOWS[number % len(FLOWS)]
-    with open_recording(source, dtype="int16") as rec:
+    executor, channels, operators = FLOWS[number % len(FLOWS)]
+    with open_recording(source, dtype="int16", n_channels=channels) as rec:
         if finds_events(number):
             table = rec.pipe(*operators[:-1]).detect(operators[-1])
             os.write(ready, b"!")

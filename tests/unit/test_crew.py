@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headrace.core.crew import Crew
+from headrace.testing import no_leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_results_come_in_the_order_of_the_parts_and_the_first_is_the_callers_own() -> None:
+    callers = []
+
+    def work(part: int) -> int:
+        if part == 0:
+            callers.append(threading.current_thread())
+        return part * 2
+
+    with no_leaks(), Crew([0, 1, 2]) as crew:
+        for _ in range(50):
+            assert crew.run(work) == [0, 2, 4]
+    assert set(callers) == {threading.current_thread()}
+
+
+def test_the_parts_are_worked_on_at_the_same_time(within: Callable[..., Any]) -> None:
+    meeting = threading.Barrier(3)
+    with Crew([0, 1, 2]) as crew:
+        assert sorted(within(20, lambda: crew.run(lambda _: meeting.wait(15)))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_an_error_is_raised_and_the_results_beside_it_are_not_taken_for_the_next(bad: int) -> None:
+    def fail(part: int) -> str:
+        if part == bad:
+            raise ZeroDivisionError
+        return "stale"
+
+    with no_leaks(), Crew([0, 1, 2]) as crew:
+        with pytest.raises(ZeroDivisionError):
+            crew.run(fail)
+        assert crew.run(str) == ["0", "1", "2"]
+
+
+def test_ctrl_c_at_any_line_leaves_a_crew_that_can_be_closed(
+    within: Callable[..., Any], interrupted: Callable[..., bool]
+) -> None:
+    def play(crew: Crew[int]) -> None:
+        with crew:
+            for _ in range(3):
+                assert crew.run(str) == ["0", "1", "2"]
+
+    with no_leaks():
+        for number in range(1, 1000):
+            crew = Crew([0, 1, 2])
+            reached = interrupted(partial(play, crew), number, "crew.py")
+            within(20, crew.close)
+            if not reached:
+                break
+    assert 50 < number < 999
