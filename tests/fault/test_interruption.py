@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from headrace.signals import Fir, from_array
+from headrace import Budget
+from headrace.signals import Fir, Scale, from_array
+from headrace.testing import CumulativeSum, DoubleSum, WindowSums
 
 if TYPE_CHECKING:
     import random
@@ -27,6 +30,34 @@ def test_ctrl_c_at_any_moment_ends_the_process_and_leaves_no_part_file(
     seed = dice.randrange(2**31)
     done = run_victim(VICTIMS / "interrupted.py", "INT", tmp_path, count(300, 3000), seed, timeout=1500)
     assert done.stdout.startswith("ok "), done.stdout
+
+
+FLOWS: dict[str, Callable[[Any, Budget], object]] = {
+    "windowed": lambda rec, budget: rec.pipe(Scale(2.0)).run(memory=budget, executor="serial"),
+    "chunks": lambda rec, budget: list(rec.pipe(Scale(2.0)).chunks(memory=budget, executor="serial", chunk=50)),
+    "array": lambda rec, budget: rec.pipe(Scale(2.0)).to_array(memory=budget, executor="serial"),
+    "stateful": lambda rec, budget: rec.pipe(CumulativeSum()).run(memory=budget, executor="serial"),
+    "two-way": lambda rec, budget: rec.pipe(DoubleSum()).run(memory=budget, executor="serial"),
+    "rows": lambda rec, budget: rec.pipe().tabulate(WindowSums(100)).to_array(memory=budget, executor="serial"),
+}
+
+
+@pytest.mark.parametrize("run", FLOWS.values(), ids=FLOWS)
+def test_ctrl_c_at_any_line_leaves_a_shared_budget_as_it_was(
+    run: Callable[[Any, Budget], object],
+    count: Callable[[int, int], int],
+    dice: random.Random,
+    interrupted: Callable[..., bool],
+) -> None:
+    rec, budget = from_array(np.arange(200.0)), Budget("64MB")
+    lines = 1
+    while interrupted(lambda: run(rec, budget), 2 * lines):
+        lines *= 2
+    assert lines > 500
+    for number in dice.sample(range(1, 2 * lines), count(40, 2 * lines - 1)):
+        interrupted(lambda: run(rec, budget), number)
+        gc.collect()
+        assert budget.used == 0, f"after Ctrl-C at line {number}"
 
 
 def test_a_child_forked_from_busy_threads_is_refused_or_works_and_never_hangs(

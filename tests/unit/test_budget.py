@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headrace import Budget
+from headrace.core.budget import Reservation
 from headrace.errors import BudgetTooSmall
 
 if TYPE_CHECKING:
@@ -80,4 +81,31 @@ def test_bytes_can_be_given_back_while_this_thread_holds_the_lock(within: Callab
             budget.release(10)
 
     within(10, collect)
+    assert budget.used == 0
+
+
+def test_a_reservation_is_given_back_once_however_often_it_is_released() -> None:
+    budget = Budget(100)
+    taken = Reservation(budget)
+    assert taken.try_grow(60)
+    assert not taken.try_grow(60)
+    with pytest.raises(BudgetTooSmall) as caught:
+        taken.grow(41, "a table")
+    assert (caught.value.needed, caught.value.available) == (101, 40)
+    budget.reserve(5)
+    assert (budget.used, budget.peak) == (65, 65)
+    taken.nbytes = 20
+    assert budget.left == 75
+    for _ in range(2):
+        taken.release()
+        assert budget.used == 5
+
+
+def test_a_reservation_that_nobody_holds_any_more_is_none() -> None:
+    budget = Budget(100)
+    taken = [Reservation(budget) for _ in range(3)]
+    for each in taken:
+        each.grow(30)
+    assert budget.used == 90
+    del taken, each
     assert budget.used == 0

@@ -248,8 +248,9 @@ def test_page_buffers_are_zero_and_given_back_to_the_system() -> None:
 @pytest.mark.parametrize("last", ["pool", "buffer"])
 def test_a_pool_that_is_dropped_without_close_owes_nothing(prepaid: int, last: str) -> None:
     budget = Budget(10 * PAGE)
-    budget.reserve(prepaid)
-    pool = BufferPool(budget, prepaid=prepaid)
+    pool = BufferPool(budget)
+    assert pool.try_prepay(prepaid, beside=PAGE)
+    assert budget.used == prepaid + PAGE
     pool.get(2 * PAGE, np.uint8)  # back at once, and free
     held = pool.get(PAGE, np.uint8)
     assert budget.used >= PAGE
@@ -261,6 +262,21 @@ def test_a_pool_that_is_dropped_without_close_owes_nothing(prepaid: int, last: s
         held[:] = 7
         assert budget.used >= PAGE
         del held
+    assert budget.used == 0
+
+
+def test_what_a_pool_bears_for_its_owner_is_never_lent() -> None:
+    budget = Budget(4 * PAGE)
+    pool = BufferPool(budget)
+    assert not pool.try_prepay(2 * PAGE, beside=3 * PAGE)
+    assert budget.used == 0
+    assert pool.try_prepay(2 * PAGE, beside=PAGE)
+    held = [pool.get(PAGE, np.uint8) for _ in range(3)]
+    with pytest.raises(RingStarved):
+        pool.get(PAGE, np.uint8)
+    pool.close()
+    assert budget.used == 3 * PAGE
+    held.clear()
     assert budget.used == 0
 
 

@@ -6,8 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.core.buffers import BufferPool
+from headrace.core.engine import Engine
+from headrace.core.schedule import reserve_fitting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace.core.blockwise import Block, BlockFunction, Outcome
     from headrace.core.budget import Budget
     from headrace.core.engine import Means
@@ -20,30 +24,11 @@ __all__ = ["SHORTER_BLOCKS", "BlockEngine", "BlockRun"]
 SHORTER_BLOCKS = "or take shorter blocks"
 
 
-class BlockEngine(Protocol):
-    """Runs a block function over a flow: `begin`, then `outcomes`, then `close`."""
-
-    @property
-    def smallest(self) -> int:
-        """Bytes of the smallest budget that this run can begin with."""
-        ...
-
-    def begin(self, budget: Budget) -> None:
-        """Fit the run into what is left of a budget, and reserve.
-
-        Raises
-        ------
-        BudgetTooSmall
-            If it cannot be fitted; ``needed`` is the smallest budget that works.
-        """
-        ...
+class BlockEngine(Engine, Protocol):
+    """An engine that runs a block function over a flow."""
 
     def outcomes(self) -> Closing[Outcome[Any]]:
         """Give the results segment by segment, block by block, channels rising."""
-        ...
-
-    def close(self) -> None:
-        """Give the budget back, once the iterators given out are closed. May be called twice."""
         ...
 
 
@@ -53,21 +38,23 @@ class BlockRun:
     def __init__(self, function: BlockFunction[Any], spec: Spec, means: Means) -> None:
         self._function, self._means, self._spec = function, means, spec
         self._plan = function.plan(spec.with_n(None))
-        self._budget: Budget | None = None
-        self._reserved = self.threads = 0
+        self.threads = 0
         self._pool = BufferPool(1)  # until `begin`
 
     def close(self) -> None:
         """See `BlockEngine.close`."""
         self._pool.close()
-        if self._budget is not None:
-            self._budget.release(self._reserved)
-            self._reserved = 0
 
-    def _charge(self, budget: Budget, schedule: Schedule, lent: int) -> None:
-        """Take note of what was reserved, of which `lent` bytes for buffers."""
-        self._budget, self._reserved, self.threads = budget, schedule.nbytes - lent, schedule.threads
-        self._pool = BufferPool(budget, prepaid=lent)
+    def _reserve(self, budget: Budget, choose: Callable[[], Schedule], lent: Callable[[Schedule], int]) -> Schedule:
+        """Fit the run into a budget and reserve; `lent` gives the bytes of its buffers."""
+        self._pool = pool = BufferPool(budget)
+
+        def take(schedule: Schedule) -> bool:
+            return pool.try_prepay(lent(schedule), beside=schedule.nbytes - lent(schedule))
+
+        schedule = reserve_fitting(choose, take)
+        self.threads = schedule.threads
+        return schedule
 
     @property
     def _longest(self) -> int:

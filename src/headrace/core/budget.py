@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,7 @@ from headrace.errors import BudgetTooSmall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_MEMORY", "Budget"]
+__all__ = ["DEFAULT_MEMORY", "Budget", "Reservation"]
 
 DEFAULT_MEMORY = "64MB"
 """Budget of a run that names none."""
@@ -49,7 +50,8 @@ class Budget:
 
     def __init__(self, size: int | str = DEFAULT_MEMORY) -> None:
         self._size = parse_bytes(size)
-        self._used = self._peak = 0
+        self._loose = self._peak = 0
+        self._held: list[weakref.ref[Reservation]] = []
         self._owing: list[_Settles] = []
         self._lock = threading.RLock()
         renew_lock_in_child(self)
@@ -70,7 +72,7 @@ class Budget:
     def used(self) -> int:
         """Bytes reserved now."""
         self._settle()
-        return self._used
+        return self._total()
 
     @property
     def peak(self) -> int:
@@ -86,10 +88,9 @@ class Budget:
         """Reserve `count` bytes if they fit; say whether they did."""
         self._settle()
         with self._lock:
-            if self._used + count > self._size:
+            if not self._fits(count):
                 return False
-            self._used += count
-            self._peak = max(self._peak, self._used)
+            self._loose += count
             return True
 
     def reserve(self, count: int, purpose: str = "a buffer") -> None:
@@ -101,24 +102,54 @@ class Budget:
             If they do not fit beside what is reserved already.
         """
         if not self.try_reserve(count):
-            raise BudgetTooSmall(
-                f"{purpose} needs {format_bytes(count)}; of the budget of {format_bytes(self._size)} "
-                f"{format_bytes(self.left)} are left: raise memory=",
-                needed=self._used + count,
-                available=self.left,
-            )
+            raise self._refusal(count, purpose)
 
     def release(self, count: int) -> None:
-        """Give `count` reserved bytes back."""
+        """Give `count` bytes back that `reserve` or `try_reserve` took."""
         with self._lock:
-            if count > self._used:
-                raise ValueError(f"{count} bytes given back of {self._used} reserved")
-            self._used -= count
+            if count > self._loose:
+                raise ValueError(f"{count} bytes given back of {self._loose} reserved")
+            self._loose -= count
+
+    def _total(self) -> int:
+        with self._lock:
+            return self._loose + sum(held.nbytes for ref in self._held if (held := ref()) is not None)
+
+    def _fits(self, count: int) -> bool:
+        """Say whether so many bytes more fit; called with the lock held, by who takes them then."""
+        total = self._total() + count
+        if total > self._size:
+            return False
+        self._peak = max(self._peak, total)
+        return True
+
+    def _refusal(self, count: int, purpose: str) -> BudgetTooSmall:
+        used = self.used
+        return BudgetTooSmall(
+            f"{purpose} needs {format_bytes(count)}; of the budget of {format_bytes(self._size)} "
+            f"{format_bytes(self._size - used)} are left: raise memory=",
+            needed=used + count,
+            available=self._size - used,
+        )
+
+    def _enter(self, reservation: Reservation) -> None:
+        with self._lock:
+            living = [ref for ref in self._held if ref() is not None]
+            self._held = [*living, weakref.ref(reservation)]
+
+    def _grow(self, reservation: Reservation, count: int) -> bool:
+        self._settle()
+        with self._lock:
+            if not self._fits(count):
+                return False
+            reservation.nbytes += count  # the one step that takes them, which Ctrl-C cannot split
+            return True
 
     def _await_returns(self, pool: _Settles) -> None:
         """Ask a closed pool for its late returns before every answer, until all of its buffers are back."""
         with self._lock:
-            self._owing.append(pool)
+            if pool not in self._owing:
+                self._owing.append(pool)
 
     def _settle(self) -> None:
         for pool in list(self._owing):
@@ -129,11 +160,66 @@ class Budget:
     @contextmanager
     def reserved(self, count: int, purpose: str = "a buffer") -> Iterator[None]:
         """Hold `count` bytes inside a ``with`` block."""
-        self.reserve(count, purpose)
+        taken = Reservation(self)
         try:
+            taken.grow(count, purpose)
             yield
         finally:
-            self.release(count)
+            taken.release()
 
     def __repr__(self) -> str:
-        return f"Budget({format_bytes(self._size)}, used {format_bytes(self._used)})"
+        return f"Budget({format_bytes(self._size)}, used {format_bytes(self._total())})"
+
+
+class Reservation:
+    """Bytes of a budget that one holder has: none at first, none after `release`, and none once it is collected.
+
+    Parameters
+    ----------
+    budget : Budget
+        What the bytes are taken from.
+
+    Attributes
+    ----------
+    nbytes : int
+        Bytes held. May be set to less, which gives the rest back.
+
+    Notes
+    -----
+    Made before the bytes are taken, and kept where they are given back: Ctrl-C at any moment then loses none of them.
+
+    Examples
+    --------
+    >>> budget = Budget(100)
+    >>> taken = Reservation(budget)
+    >>> taken.try_grow(60), taken.try_grow(60), budget.left
+    (True, False, 40)
+    >>> taken.release()
+    >>> budget.left
+    100
+    """
+
+    __slots__ = ("__weakref__", "_budget", "nbytes")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self.nbytes = budget, 0
+        budget._enter(self)
+
+    def try_grow(self, count: int) -> bool:
+        """Take `count` bytes more if they fit; say whether they did."""
+        return self._budget._grow(self, count)
+
+    def grow(self, count: int, purpose: str = "a buffer") -> None:
+        """Take `count` bytes more.
+
+        Raises
+        ------
+        BudgetTooSmall
+            If they do not fit beside what is reserved already.
+        """
+        if not self.try_grow(count):
+            raise self._budget._refusal(count, purpose)
+
+    def release(self) -> None:
+        """Give all of them back. May be called twice."""
+        self.nbytes = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.core.budget import Budget
+from headrace.core.budget import Budget, Reservation
 from headrace.core.closeable import Closeable
 from headrace.core.forks import Origin
 from headrace.core.leases import BASELINE, Block, Kind, Lease, Memory, Return, padded, page_buffer, references
@@ -64,9 +64,6 @@ class BufferPool(Closeable):
     allocate : callable, optional
         ``allocate(nbytes)`` returns an object with a writable buffer of at least `nbytes` bytes, freed when it is
         dropped; the hook for pinned or huge-page memory. Default: page-aligned private memory.
-    prepaid : int
-        Bytes of `memory` that the caller has reserved already and hands over; the pool draws on the rest only beyond
-        them, and gives them back when it is closed.
 
     Notes
     -----
@@ -89,10 +86,10 @@ class BufferPool(Closeable):
         memory: int | str | Budget | None = None,
         *,
         allocate: Callable[[int], Memory] = page_buffer,
-        prepaid: int = 0,
     ) -> None:
         self._budget = Budget.of(memory)
-        self._prepaid = self._charged = prepaid
+        self._account = Reservation(self._budget)
+        self._prepaid = self._beside = 0
         self._allocate = allocate
         self._lock = threading.RLock()
         self._returned: deque[weakref.ref[Lease]] = deque()
@@ -101,6 +98,25 @@ class BufferPool(Closeable):
         self._allocated = self._reused = self._nbytes = self._peak = 0
         self._closed = False
         self._origin = Origin()
+
+    def try_prepay(self, count: int, *, beside: int = 0) -> bool:
+        """Reserve bytes for later, if they fit; say whether they did.
+
+        Parameters
+        ----------
+        count : int
+            Bytes that the pool lends before it draws on the rest of its budget.
+        beside : int
+            Bytes that it bears for its owner, and never lends.
+
+        Notes
+        -----
+        Called once, before anything is lent. `close` gives back what is not lent.
+        """
+        if not self._account.try_grow(count + beside):
+            return False
+        self._prepaid, self._beside = count, beside
+        return True
 
     def get(self, shape: int | tuple[int, ...], dtype: Any) -> Array:
         """Lend a buffer until its last view dies, or until it is `put` back.
@@ -198,13 +214,13 @@ class BufferPool(Closeable):
         if not self._origin.here:
             return  # the lock may be held by a thread that only the parent has
         with self._lock:
-            first, self._closed = not self._closed, True
+            self._closed = True
             self._drain()
-            for key in list(self._free):
-                self._evict(key)
+            self._free.clear()
+            self._nbytes = sum(watch.block.nbytes for watch in self._lent)  # Ctrl-C may have cut the counting short
             self._settle_account()
             owes = bool(self._lent)
-        if first and owes:
+        if owes:
             self._budget._await_returns(self)  # the other half of this pool, in budget.py
 
     def settle(self) -> bool:
@@ -219,10 +235,12 @@ class BufferPool(Closeable):
 
     def _drain(self) -> None:
         while self._returned:
-            watch = self._returned.popleft()
+            watch = self._returned[0]  # goes when it is seen to: Ctrl-C may come before
             if isinstance(watch, Return) and watch in self._lent:
                 self._lent.discard(watch)
                 self._keep(watch)
+            if self._returned and self._returned[0] is watch:
+                self._returned.popleft()
 
     def _keep(self, watch: Return) -> None:
         if self._closed:
@@ -266,18 +284,13 @@ class BufferPool(Closeable):
 
     def _charge(self, nbytes: int) -> bool:
         """Have the budget bear `nbytes` more; say whether it can."""
-        more = max(0, self._nbytes + nbytes - self._charged)
-        if more and not self._budget.try_reserve(more):
-            return False
-        self._charged += more
-        return True
+        more = self._nbytes + nbytes + self._beside - self._account.nbytes
+        return more <= 0 or self._account.try_grow(more)
 
     def _settle_account(self) -> None:
         """Give back what the budget bears beyond what is held, or prepaid while the pool is open."""
-        due = self._nbytes if self._closed else max(self._prepaid, self._nbytes)
-        if self._charged > due:
-            self._budget.release(self._charged - due)
-            self._charged = due
+        due = self._nbytes if self._closed else max(self._prepaid, self._nbytes) + self._beside
+        self._account.nbytes = min(self._account.nbytes, due)
 
     def __del__(self) -> None:
         if hasattr(self, "_origin"):

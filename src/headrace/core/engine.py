@@ -1,7 +1,9 @@
 """Engines: how a flow's chunks come about.
 
-`headrace.core.pull.PullEngine` serves sources that can be read by position and operators that are all windowed: any
-thread computes any span. `headrace.core.push.PushEngine` serves the rest.
+`headrace.core.engines` chooses. `headrace.core.pull.PullEngine` serves sources that can be read by position and
+operators that are all windowed: any thread computes any span. `headrace.core.push.PushEngine` serves streams and
+operators that carry state. Two-way operators become sources, which `headrace.core.survey` and
+`headrace.core.falling` serve; `headrace.core.blocks` are the engines of block functions.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace.core.arrays import DType
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
     from headrace.core.executors import Closing, Executor
     from headrace.core.report import Meter
-    from headrace.core.sinks import Sink
+    from headrace.core.sinks import Gate
 
 __all__ = ["ChunkEngine", "Engine", "Means", "SinkEngine"]
 
@@ -38,6 +42,8 @@ class Means:
         The most tasks to run at once.
     tmp : str or None
         Folder for temporary files; ``None`` for the system's.
+    tell : callable
+        Called when something is done that gives no output yet, so that progress can be shown.
     """
 
     executor: Executor
@@ -46,6 +52,7 @@ class Means:
     chunk: int | None
     threads: int
     tmp: str | None = None
+    tell: Callable[[], object] = lambda: None
 
 
 class Engine(Protocol):
@@ -82,6 +89,6 @@ class ChunkEngine(Engine, Protocol):
 class SinkEngine(Engine, Protocol):
     """An engine that writes chunks, in any order."""
 
-    def deliver(self, sink: Sink) -> Closing[int]:
+    def deliver(self, sink: Gate) -> Closing[int]:
         """Write the output to `sink`; yield numbers of samples as they are done."""
         ...

@@ -75,6 +75,8 @@ class Return(weakref.ref[Lease]):
     """Watches a lease; appended to the pool's deque when the last view is gone."""
 
     __slots__ = ("array", "block")
+    __hash__ = object.__hash__  # a reference proper has neither once its object is gone
+    __eq__ = object.__eq__
 
     block: Block
     array: weakref.ref[Array]

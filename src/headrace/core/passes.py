@@ -35,7 +35,6 @@ class Passes:
             sample_bytes=source.spec.sample_bytes,
             cost=lambda threads, _: source.pass_bytes(threads) + self._beside_passes(threads),
         )
-        self._budget: Budget | None = None
         self._reserved = self._threads = 0
         self._pool = BufferPool(1)  # until `reserve`
 
@@ -53,22 +52,21 @@ class Passes:
             If there is too little; ``needed`` is the smallest budget that works.
         """
         means, unit = self._means, self._source.unit
-        schedule = reserve_fitting(lambda: fit(self._need, budget, means.threads, chunk=unit, beside=beside), budget)
-        self._budget, self._reserved, self._threads = budget, schedule.nbytes, schedule.threads
-        self._pool = BufferPool(schedule.nbytes)
+        self._pool = pool = BufferPool(budget)
+        schedule = reserve_fitting(
+            lambda: fit(self._need, budget, means.threads, chunk=unit, beside=beside),
+            lambda schedule: pool.try_prepay(schedule.nbytes),
+        )
+        self._reserved, self._threads = schedule.nbytes, schedule.threads
 
     def tell(self, phase: str, done: int) -> None:
         """Say how far a pass is that gives no output yet."""
-        meter = self._means.meter
-        meter.phase = f"{phase}: {100 * done // max(1, self._source.n_cells)} %"
-        meter.sample()
+        self._means.meter.phase = f"{phase}: {100 * done // max(1, self._source.n_cells)} %"
+        self._means.tell()
 
     def close(self) -> None:
         """Give the memory back. May be called twice."""
         self._pool.close()
-        if self._budget is not None:
-            self._budget.release(self._reserved)
-            self._reserved = 0
 
     def _beside_passes(self, threads: int) -> int:
         """Give the bytes that are needed beside the passes: here a cell of output, which nobody reads."""

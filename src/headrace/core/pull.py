@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headrace.core.operator import Windowed
     from headrace.core.report import Meter
     from headrace.core.sections import Section
-    from headrace.core.sinks import Sink
+    from headrace.core.sinks import Gate
     from headrace.core.source import Source
     from headrace.core.span import Span
 
@@ -121,8 +121,7 @@ class PullEngine:
         self._casts = self._spec.dtype != means.dtype
         self._in_order = in_order
         self._need = self._demand()
-        self._reserved = self.samples = self.threads = 0
-        self._budget: Budget | None = None
+        self.samples = self.threads = 0
         self._pool = BufferPool(1)  # until `begin`; whatever `close` touches exists from here on
         self._benches: deque[Bench] = deque()
 
@@ -138,13 +137,16 @@ class PullEngine:
     def begin(self, budget: Budget) -> None:
         """See `Engine.begin`."""
         means = self._means
-        schedule = reserve_fitting(lambda: self.fit(budget), budget)
+        self._pool = pool = BufferPool(budget)
+
+        def take(schedule: Schedule) -> bool:
+            beside = self.sections.shared_bytes + self.sections.thread_bytes * schedule.threads
+            return pool.try_prepay(schedule.nbytes - beside, beside=beside)
+
+        schedule = reserve_fitting(lambda: self.fit(budget), take)
         self.samples, self.threads = schedule.samples, schedule.threads
         means.meter.threads, means.meter.chunk_samples = schedule.threads, schedule.samples
         means.meter.memory_bytes = schedule.nbytes
-        self._budget = budget
-        self._reserved = self.sections.shared_bytes + self.sections.thread_bytes * schedule.threads
-        self._pool = BufferPool(budget, prepaid=schedule.nbytes - self._reserved)
 
     def buffer(self, samples: int) -> Array:
         """Lend an output buffer.
@@ -163,7 +165,7 @@ class PullEngine:
         made = self._means.executor.map(self._made, _Grants(self), depth=self.threads + 1, workers=self.threads)
         return _Counted(made, self._means.meter)
 
-    def deliver(self, sink: Sink) -> Generator[int]:
+    def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
 
         def write(task: tuple[Section, Span]) -> tuple[int, int, dict[str, float], int]:
@@ -196,9 +198,6 @@ class PullEngine:
         """See `Engine.close`."""
         self._benches.clear()
         self._pool.close()
-        if self._budget is not None:
-            self._budget.release(self._reserved)
-            self._reserved = 0
 
     @property
     def _out_bytes(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
-from headrace.core.schedule import Schedule, least_samples, lengths, reserve_fitting, too_small
+from headrace.core.schedule import Schedule, least_samples, lengths, too_small
 from headrace.core.sections import Bench, Sections
 from headrace.core.span import Span
 
@@ -68,8 +68,9 @@ class PulledBlocks(BlockRun):
             self._fit = found
             return Schedule(found.threads, self._plan.block, self._cost(found))
 
-        schedule = reserve_fitting(choose, budget)
-        self._charge(budget, schedule, schedule.threads * Bench.nbytes(self._bench_sizes(self._fit)))
+        schedule = self._reserve(
+            budget, choose, lambda found: found.threads * Bench.nbytes(self._bench_sizes(self._fit))
+        )
         self._tell(schedule.nbytes)
 
     def outcomes(self) -> Generator[Outcome[Any]]:

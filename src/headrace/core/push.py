@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from headrace.core.executors import Closing
     from headrace.core.operator import Operator, Windowed
     from headrace.core.report import Meter
-    from headrace.core.sinks import Sink
+    from headrace.core.sinks import Gate
     from headrace.core.source import StreamSource
 
 __all__ = ["PushEngine"]
@@ -77,8 +77,7 @@ class PushEngine:
             feeding = replace(means, dtype=self._inp.dtype)
             self._feeder = PullEngine(source, head, feeding, in_order=True, multiple=self._cell)
         self._need = self._demand()
-        self._budget: Budget | None = None
-        self._reserved = self._samples = 0
+        self._samples = 0
         self._inner, self._outer = BufferPool(1), BufferPool(1)  # until `begin`
 
     @property
@@ -91,6 +90,7 @@ class PushEngine:
         """See `Engine.begin`."""
         means, feeder = self._means, self._feeder
         own = feeding = Schedule(0, 0, 0)
+        self._outer = outer = BufferPool(budget)
 
         def choose() -> Schedule:
             nonlocal own, feeding
@@ -101,11 +101,13 @@ class PushEngine:
                 feeding = feeder.fit(budget, beside=own.nbytes)
             return Schedule(own.threads, own.samples, own.nbytes + feeding.nbytes)
 
-        whole = reserve_fitting(choose, budget)
-        self._budget, self._samples = budget, _even_pieces(feeding.samples, own.samples, self._cell)
-        inner = self._inner_bytes(own.samples)
-        self._reserved = inner + feeding.nbytes
-        self._inner, self._outer = BufferPool(inner), BufferPool(budget, prepaid=own.nbytes - inner)
+        def take(whole: Schedule) -> bool:
+            beside = self._inner_bytes(own.samples) + feeding.nbytes
+            return outer.try_prepay(whole.nbytes - beside, beside=beside)
+
+        whole = reserve_fitting(choose, take)
+        self._samples = _even_pieces(feeding.samples, own.samples, self._cell)
+        self._inner = BufferPool(self._inner_bytes(own.samples))
         if feeder:
             feeder.begin(Budget(feeding.nbytes))
         means.meter.chunk_samples, means.meter.memory_bytes = own.samples, whole.nbytes
@@ -114,14 +116,14 @@ class PushEngine:
         """See `Engine.chunks`."""
         return _HandOver(self._computed(self._lend_out), self._outer, self._means)
 
-    def deliver(self, sink: Sink) -> Generator[int]:
+    def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
         with closing(self._computed()) as chunks:
             for chunk in chunks:
                 out = _cast(chunk, self._outer, self._means)
                 before = time.perf_counter()
                 sink.write(out)
-                self._means.meter.add({"write": time.perf_counter() - before})
+                self._means.meter.add({"write": time.perf_counter() - before}, threads=1)
                 yield len(out)
 
     def close(self) -> None:
@@ -130,17 +132,15 @@ class PushEngine:
             self._feeder.close()
         self._inner.close()
         self._outer.close()
-        if self._budget is not None:
-            self._budget.release(self._reserved)
-            self._reserved = 0
 
     def _computed(self, lend_out: Callable[..., Array] | None = None) -> Generator[Chunk]:
         """Give the outputs in order, in the operators' dtype, in buffers of ours or from `lend_out`."""
         offset = 0
+        cascade: Cascade | None = None
         meter = self._means.meter
         with closing(self._segments()) as segments:
             for n, pieces in segments:
-                cascade = Cascade(self._inp.with_n(n), self._tail, self._lend, lend_out)
+                cascade = Cascade(self._inp.with_n(n), self._tail, self._lend, lend_out, cascade)
                 taken = 0
                 for piece in pieces:
                     taken = piece.stop
@@ -167,7 +167,7 @@ class PushEngine:
         for number in _count():
             before = time.perf_counter()
             array = next(iterator, _END)
-            meter.add({"read": time.perf_counter() - before})
+            meter.add({"read": time.perf_counter() - before}, threads=1)
             if array is _END:
                 return
             array = self._checked(array, number)
@@ -290,7 +290,7 @@ def _timed(outputs: Iterator[Chunk], meter: Meter) -> Iterator[Chunk]:
     while True:
         before = time.perf_counter()
         chunk = next(outputs, None)
-        meter.add({"operators": time.perf_counter() - before})
+        meter.add({"operators": time.perf_counter() - before}, threads=1)
         if chunk is None:
             return
         yield chunk

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
-from headrace.core.schedule import Demand, fit, reserve_fitting, smallest
+from headrace.core.schedule import Demand, fit, smallest
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
 
@@ -57,10 +57,11 @@ class PushedBlocks(BlockRun):
     def begin(self, budget: Budget) -> None:
         """See `BlockEngine.begin`."""
         threads, block, beside = self._means.threads, self._plan.block, self._push.smallest
-        schedule = reserve_fitting(
-            lambda: fit(self._need, budget, threads, chunk=block, beside=beside, hint=SHORTER_BLOCKS), budget
+        schedule = self._reserve(
+            budget,
+            lambda: fit(self._need, budget, threads, chunk=block, beside=beside, hint=SHORTER_BLOCKS),
+            lambda found: self._lent(found.threads),
         )
-        self._charge(budget, schedule, self._lent(schedule.threads))
         self._push.begin(budget)
         self._tell(schedule.nbytes + self._means.meter.memory_bytes)
 
@@ -69,7 +70,7 @@ class PushedBlocks(BlockRun):
         meter, executor = self._means.meter, self._means.executor
         with (
             closing(self._push.chunks()) as chunks,
-            closing(executor.map(self._made, self._held(chunks), depth=self.threads, workers=self.threads)) as made,
+            closing(executor.map(self._made, self._blocks(chunks), depth=self.threads, workers=self.threads)) as made,
         ):
             for outcome, clock in made:
                 meter.add(clock)
@@ -80,18 +81,17 @@ class PushedBlocks(BlockRun):
         self._push.close()
         super().close()
 
-    def _made(self, held: list[Block]) -> tuple[Outcome[Any], dict[str, float]]:
-        block = held.pop()  # the only reference, so that its window is free as soon as this returns
+    def _made(self, block: Block) -> tuple[Outcome[Any], dict[str, float]]:
         clock: dict[str, float] = {}
         result = self._work(block, clock)
         return Outcome(block.offset, block.span, block.last, block.channels, result), clock
 
-    def _held(self, chunks: Iterator[Chunk]) -> Iterator[list[Block]]:
+    def _blocks(self, chunks: Iterator[Chunk]) -> Iterator[Block]:
         offset = 0
         for n in self._lengths:
             windows = _Windows(self._plan, self._lend)
             for span, window, last in windows.of(_until(chunks, offset, n)):
-                yield [Block(offset, span, last, window, range(self._spec.n_channels), self._means.tmp)]
+                yield Block(offset, span, last, window, range(self._spec.n_channels), self._means.tmp)
                 del window
             offset += windows.filled
 

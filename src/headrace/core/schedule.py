@@ -118,11 +118,11 @@ def too_small(budget: Budget, smallest: int, samples: int, *, beside: int = 0, h
     )
 
 
-def reserve_fitting(choose: Callable[[], Schedule], budget: Budget) -> Schedule:
+def reserve_fitting(choose: Callable[[], Schedule], take: Callable[[Schedule], bool]) -> Schedule:
     """Fit and reserve as one step, though others may take from the same budget between the two."""
     while True:
         schedule = choose()
-        if budget.try_reserve(schedule.nbytes):
+        if take(schedule):
             return schedule
 
 

@@ -10,18 +10,21 @@ import numpy as np
 
 from headrace.core import registry
 from headrace.core.arrays import byte_view
+from headrace.core.budget import Reservation
 from headrace.core.npy import HEADER_BYTES, npy_header
 from headrace.core.publish import PartFile
 from headrace.core.sizes import format_bytes
 from headrace.errors import BudgetTooSmall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace.core.arrays import Array
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
 
-__all__ = ["ArraySink", "DiscardSink", "NpySink", "RawSink", "Sink", "file_sink"]
+__all__ = ["ArraySink", "DiscardSink", "Gate", "NpySink", "RawSink", "Sink", "file_sink"]
 
 
 @runtime_checkable
@@ -45,8 +48,37 @@ class Sink(Protocol):
         ...
 
     def abort(self) -> None:
-        """Leave nothing behind. May be called twice, and after `commit`."""
+        """Leave nothing behind. May be called twice, and after `commit`.
+
+        Calls of `write` that began before may still be under way, in threads that did not end in time (a disk that
+        hangs): what they write must reach nothing that is not this sink's.
+        """
         ...
+
+
+class Gate:
+    """The way to a sink's `write`, until it is shut: a task that outlives its run then writes no more.
+
+    Parameters
+    ----------
+    sink : Sink
+        What is behind it.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._write: Callable[[Chunk], None] = sink.write
+
+    def write(self, chunk: Chunk) -> None:
+        """See `Sink.write`; does nothing once the gate is shut."""
+        self._write(chunk)
+
+    def shut(self) -> None:
+        """Let nothing more through."""
+        self._write = _nowhere
+
+
+def _nowhere(chunk: Chunk) -> None:
+    del chunk
 
 
 class DiscardSink:
@@ -137,7 +169,7 @@ class ArraySink:
 
     def __init__(self, budget: Budget, beside: int = 0) -> None:
         self._budget, self._beside = budget, beside
-        self._reserved = 0
+        self._taken = Reservation(budget)
         self._spec: Spec | None = None
         self._array: Array | None = None
         self._parts: list[Array] = []
@@ -168,8 +200,7 @@ class ArraySink:
 
     def abort(self) -> None:
         """See `Sink.abort`."""
-        self._budget.release(self._reserved)
-        self._reserved = 0
+        self._taken.release()
         self._parts.clear()
 
     release = abort
@@ -183,7 +214,7 @@ class ArraySink:
 
     def _reserve(self, count: int) -> None:
         needed = self._budget.used + count + self._beside
-        if needed > self._budget.size or not self._budget.try_reserve(count):
+        if needed > self._budget.size or not self._taken.try_grow(count):
             run = f" and the run {format_bytes(self._beside)} beside it" if self._beside else ""
             raise BudgetTooSmall(
                 f"the result in memory needs {format_bytes(count)}{run}; {format_bytes(self._budget.left)} of the "
@@ -192,7 +223,6 @@ class ArraySink:
                 needed=needed,
                 available=self._budget.left,
             )
-        self._reserved += count
 
 
 def file_sink(path: str | os.PathLike[str], **options: Any) -> Sink:

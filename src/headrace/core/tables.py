@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from headrace.core.budget import Reservation
+
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.budget import Budget
@@ -49,7 +51,7 @@ class ArrayTable:
     """
 
     def __init__(self, budget: Budget) -> None:
-        self._budget, self._reserved = budget, 0
+        self._taken = Reservation(budget)
         self._parts: list[Array] = []
         self._dtype: DType | None = None
         self._array: Array | None = None
@@ -60,9 +62,7 @@ class ArrayTable:
 
     def write(self, rows: Array) -> None:
         """See `TableSink.write`."""
-        needed = 2 * rows.nbytes  # kept in pieces, twice the size while they are joined
-        self._budget.reserve(needed, "a table in memory")
-        self._reserved += needed
+        self._taken.grow(2 * rows.nbytes, "a table in memory")  # in pieces, twice the size while they are joined
         self._parts.append(rows.copy())
 
     def commit(self) -> None:
@@ -72,8 +72,7 @@ class ArrayTable:
 
     def abort(self) -> None:
         """See `TableSink.abort`; what was committed stays the caller's."""
-        self._budget.release(self._reserved)
-        self._reserved = 0
+        self._taken.release()
         self._parts.clear()
 
     @property
