@@ -13,14 +13,19 @@ from headrace.core import registry
 from headrace.core.executors import SerialExecutor, ThreadExecutor, executor_of
 from headrace.core.machine import cpu_count
 from headrace.errors import Cancelled, HeadraceError
-from headrace.signals import Fir, Map, Scale, from_array
-from headrace.testing import WindowSums, check_executor
+from headrace.signals import Fir, Map, Scale, Threshold, from_array
+from headrace.testing import CumulativeSum, DoubleSum, RepeatingExecutor, WindowSums, check_executor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MADE = {"serial": SerialExecutor, "one": lambda: ThreadExecutor(1), "four": lambda: ThreadExecutor(4)}
+MADE = {
+    "serial": SerialExecutor,
+    "one": lambda: ThreadExecutor(1),
+    "four": lambda: ThreadExecutor(4),
+    "twice": RepeatingExecutor,
+}
 
 
 class Connection(SerialExecutor):
@@ -296,3 +301,20 @@ def test_a_task_that_raises_stop_iteration_does_not_end_the_results(make: Any, o
             list(work)
         assert isinstance(caught.value.__cause__, StopIteration)
         work.close()
+
+
+@pytest.mark.parametrize(
+    "operators", [(Fir(np.ones(5)),), (CumulativeSum(),), (DoubleSum(),), (DoubleSum(), Fir([1.0]))]
+)
+def test_tasks_may_run_twice(operators: Any) -> None:
+    flow = from_array(np.arange(500.0)).pipe(*operators)
+    expected = flow.to_array()
+    assert np.array_equal(flow.to_array(executor=RepeatingExecutor()), expected)
+    found = [chunk.array.copy() for chunk in flow.chunks(executor=RepeatingExecutor(), chunk=100)]
+    assert np.array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.parametrize("operators", [(), (CumulativeSum(),), (DoubleSum(),)])
+def test_tasks_of_tables_may_run_twice(operators: Any) -> None:
+    table = from_array(np.arange(500.0), 1000).pipe(*operators).detect(Threshold(1.0, block=100))
+    assert np.array_equal(table.to_array(executor=RepeatingExecutor()), table.to_array())

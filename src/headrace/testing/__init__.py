@@ -4,7 +4,7 @@ Nothing here needs pytest; a check that fails raises `AssertionError`. The hypot
 `headrace.testing.strategies`.
 """
 
-from headrace.testing.executors import check_executor
+from headrace.testing.executors import RepeatingExecutor, check_executor
 from headrace.testing.faults import TriggeredSource, no_leaks
 from headrace.testing.operators import check_operator, relative_error
 from headrace.testing.reference import BlockMean, CumulativeSum, DoubleSum, WindowSums
@@ -14,6 +14,7 @@ __all__ = [
     "BlockMean",
     "CumulativeSum",
     "DoubleSum",
+    "RepeatingExecutor",
     "TriggeredSource",
     "WindowSums",
     "check_executor",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from headrace.core.executors import Executor
+from headrace.core.executors import Executor, SerialExecutor
 from headrace.errors import Cancelled
 from headrace.testing.faults import no_leaks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["check_executor"]
+    from headrace.core.executors import Work
+
+__all__ = ["RepeatingExecutor", "check_executor"]
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 _ITEMS = 200
 _BAD = 17
@@ -53,6 +58,34 @@ def check_executor(make: Callable[[], Executor]) -> None:
                 executor.close()
             executor.close()
         _check_cancel(make)
+
+
+class RepeatingExecutor(SerialExecutor):
+    """Runs each function twice for each item, as an engine does that lost a result, in the calling thread.
+
+    Examples
+    --------
+    >>> list(RepeatingExecutor().map(print, [1]))
+    1
+    1
+    [None]
+    """
+
+    def map(
+        self,
+        fn: Callable[[_In], _Out],
+        items: Iterable[_In],
+        *,
+        depth: int | None = None,
+        workers: int | None = None,
+    ) -> Work[_Out]:
+        """See `headrace.core.executors.Executor.map`."""
+
+        def twice(item: _In) -> _Out:
+            fn(item)
+            return fn(item)
+
+        return super().map(twice, items, depth=depth, workers=workers)
 
 
 def _square(item: int) -> int:

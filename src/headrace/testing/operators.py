@@ -9,6 +9,7 @@ import numpy as np
 from headrace import signals
 from headrace.core.operator import TwoWay
 from headrace.errors import BudgetTooSmall
+from headrace.testing.executors import RepeatingExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,6 +118,7 @@ def _ways(flow: SampleFlow, n_out: int) -> Iterator[dict[str, Any]]:
         for threads in (1, 2, 3, 4):
             yield {"chunk": chunk, "threads": threads, "memory": _ROOM}
     yield {"executor": "serial", "memory": _ROOM}
+    yield {"executor": RepeatingExecutor(), "memory": _ROOM}
     smallest = smallest_budget(flow)
     for factor in (1, 2, 5):
         yield {"memory": smallest * factor, "threads": 1 + factor % 3}

@@ -1,4 +1,4 @@
-"""Reference operators: the smallest one that carries state, and the smallest one that changes the rate.
+"""Reference operators: the smallest of each kind, the smallest that changes the rate, and the smallest table.
 
 They are what the suites and the properties run beside the real ones, and what to copy when writing your own.
 """
