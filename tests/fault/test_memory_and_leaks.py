@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
+import threading
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from headrace import Budget, BufferPool
+from headrace.core.sinks import DiscardSink
 from headrace.errors import Cancelled
-from headrace.signals import Fir, Map, Scale, SosFiltFilt, Threshold, from_iter
+from headrace.signals import Fir, Map, Scale, SosFiltFilt, Threshold, from_array, from_iter
 from headrace.signals import open as open_recording
 from headrace.testing import no_leaks
 
@@ -141,3 +146,34 @@ def test_memory_does_not_creep(recording: Path, count: Callable[[int, int], int]
     gc.collect()
     # Allocators settle for a while: the slope counts, one mebibyte does not.
     assert resident() - before < 1_000_000 + 1024 * rounds
+
+
+@pytest.mark.parametrize("operators", [(), (Scale(2.0),), (Fir(np.ones(3)),)], ids=["alone", "same", "windowed"])
+def test_a_failed_zero_phase_run_leaves_no_thread_and_charges_what_is_held(operators: Any) -> None:
+    class Full(DiscardSink):
+        def write(self, chunk: Any) -> None:
+            raise OSError(28, "full")
+
+    held = [0]
+
+    def allocate(nbytes: int) -> mmap.mmap:
+        memory = mmap.mmap(-1, nbytes)
+        held[0] += nbytes
+        weakref.finalize(memory, lambda: held.__setitem__(0, held[0] - nbytes))
+        return memory
+
+    budget = Budget("64MB")
+    flow = from_array(np.zeros((40_000, 64), np.float32)).pipe(SosFiltFilt([[0.5, 0.5, 0, 1, 0, 0]]), *operators)
+    before = set(threading.enumerate())
+    kept = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BufferPool.__init__.__kwdefaults__, "allocate", allocate)
+        try:
+            flow.run(Full(), memory=budget, threads=2)
+        except OSError as error:
+            kept = error  # with its frames, as an interactive session keeps the last one
+    assert set(threading.enumerate()) == before
+    assert budget.used == held[0]
+    del kept
+    gc.collect()
+    assert budget.used == held[0] == 0

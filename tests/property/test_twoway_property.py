@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.core import twoway
+from headrace.core import rowstore, sections, twoway
+from headrace.core.tempfiles import UnnamedFile
 from headrace.errors import SchemaError
 from headrace.signals import Fir, Flow, Map, Scale, from_array, from_iter
 from headrace.testing import CumulativeSum, DoubleSum, WindowSums, check_operator
@@ -84,8 +85,14 @@ def test_the_states_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, rng: np.r
     monkeypatch.setattr(twoway, "_TABLE_BYTES", 100)
     x = rng.integers(-9, 9, (1000, 20)).astype(np.int16)
     flow = from_array(x).pipe(DoubleSum(16))
+    made: list[Any] = []
+    monkeypatch.setattr(
+        rowstore, "UnnamedFile", lambda *args, **options: made.append(UnnamedFile(*args, **options)) or made[-1]
+    )
     assert np.array_equal(flow.to_array(), whole(x))
+    assert len(made) == 1
     assert np.array_equal(np.concatenate([chunk.array.copy() for chunk in flow.chunks(threads=2)]), whole(x))
+    assert len(made) == 3
 
 
 def test_it_passes_the_suite_for_operators() -> None:
@@ -116,3 +123,27 @@ def test_a_stream_is_refused_and_so_is_state_before_it() -> None:
         from_iter([np.ones(5)]).pipe(DoubleSum())
     with pytest.raises(SchemaError, match="carries state"):
         from_array(np.ones(5)).pipe(CumulativeSum(), DoubleSum())
+
+
+@pytest.mark.parametrize("way", ["array", "chunks"])
+def test_the_work_grows_with_the_segments_and_no_faster(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    calls = [0]
+
+    def counted(*args: Any, **options: Any) -> list[int]:
+        calls[0] += 1
+        return bench_sizes(*args, **options)
+
+    bench_sizes = sections.bench_sizes
+    monkeypatch.setattr(sections, "bench_sizes", counted)
+    monkeypatch.setattr(twoway, "bench_sizes", counted)
+
+    def cost(n: int) -> int:
+        calls[0] = 0
+        flow = flow_of([np.zeros(5, np.int16)] * n, DoubleSum(4), Scale(2.0))
+        if way == "array":
+            flow.to_array(threads=1)
+        else:
+            assert sum(len(chunk) for chunk in flow.chunks(threads=1)) == 5 * n
+        return calls[0]
+
+    assert cost(80) < 3 * cost(40)

@@ -11,10 +11,11 @@ import pytest
 
 from headrace import Budget
 from headrace.core.operator import Plan, Spec
+from headrace.core.sinks import DiscardSink
 from headrace.errors import BudgetTooSmall, Cancelled, RingStarved, SchemaError
 from headrace.signals import Fir, Map, Scale, from_array, from_iter
 from headrace.signals import open as open_recording
-from headrace.testing import BlockMean, CumulativeSum, no_leaks
+from headrace.testing import BlockMean, CumulativeSum, DoubleSum, no_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -348,3 +349,67 @@ def test_a_flow_with_state_leaves_most_of_a_shared_budget_to_others(from_stream:
         assert from_array(X).pipe(CumulativeSum()).to_array(memory=budget).shape == X.shape
     assert budget.used == 0
     assert budget.peak < 32_000_000
+
+
+class Failing(DoubleSum):
+    """Fails on the way back, where a sample is 700."""
+
+    def backward(self, plan: Any, trace: Any, state: Any, window: Any, out: Any, channels: Any) -> Any:
+        fail_at_700(window.array)
+        return super().backward(plan, trace, state, window, out, channels)
+
+
+def fail_at_700(x: np.ndarray) -> np.ndarray:
+    if (x == 700).any():
+        raise ZeroDivisionError
+    return x
+
+
+@pytest.mark.parametrize(
+    ("where", "operators"),
+    [
+        ("Map, samples [700, 750)", (Map(fail_at_700, block=50),)),
+        ("Map, samples [700, 750)", (CumulativeSum(), Map(fail_at_700, block=50))),
+        ("Failing, samples [700, 750)", (Failing(50),)),
+        ("Map, samples [950, 1000)", (DoubleSum(50), Map(fail_at_700, block=1))),
+    ],
+)
+def test_a_note_names_the_samples_of_the_whole_recording(where: str, operators: Any) -> None:
+    x = np.zeros(1000)
+    x[700] = 700
+    flow = from_array(x, segments=[0, 500]).pipe(*operators)
+    with pytest.raises(ZeroDivisionError) as caught:
+        flow.to_array(threads=1, chunk=50)
+    assert caught.value.__notes__ == [f"in stage {where}"]
+
+
+def test_nothing_is_written_after_abort(monkeypatch: pytest.MonkeyPatch, within: Callable[..., Any]) -> None:
+    monkeypatch.setattr("headrace.core.ring.JOIN_TIMEOUT_S", 0.01)
+    inside, gate, late = threading.Event(), threading.Event(), threading.Event()
+    calls = []
+
+    class Sink(DiscardSink):
+        def write(self, chunk: Any) -> None:
+            calls.append("write")
+
+        def abort(self) -> None:
+            calls.append("abort")
+
+    def fn(x: np.ndarray) -> np.ndarray:
+        if x[0] == 0:
+            inside.set()
+            gate.wait(20)
+            late.set()
+            return x
+        inside.wait(20)
+        raise ZeroDivisionError
+
+    before = set(threading.enumerate())
+    flow = from_array(np.arange(200.0)).pipe(Map(fn, block=100))
+    with pytest.raises(ZeroDivisionError):
+        within(20, lambda: flow.run(Sink(), threads=2, chunk=100))
+    gate.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert late.is_set()
+    assert calls == ["abort"]

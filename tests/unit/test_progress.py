@@ -7,7 +7,8 @@ import pytest
 
 from headrace.core import progress
 from headrace.errors import MissingExtra
-from headrace.signals import RunReport, Scale, from_array, from_iter
+from headrace.signals import Map, RunReport, Scale, from_array, from_iter
+from headrace.testing import CumulativeSum, DoubleSum, WindowSums
 from headrace.testing.faults import part_files
 
 
@@ -61,3 +62,30 @@ def test_a_bar_without_rich_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MissingExtra, match="headrace\\[cli\\]") as caught:
         progress.progress_of(True, "copy")
     assert caught.value.extra == "cli"
+
+
+@pytest.mark.parametrize("operators", [(), (CumulativeSum(),), (DoubleSum(),)], ids=["windowed", "stateful", "two-way"])
+@pytest.mark.parametrize("way", ["chunks", "rows"])
+def test_an_iteration_tells_of_its_end(operators: Any, way: str) -> None:
+    calls: list[Any] = []
+    flow = from_array(np.zeros(1000)).pipe(*operators)
+    options: Any = {"progress": lambda *call: calls.append(call), "threads": 2}
+    for _ in flow.chunks(**options) if way == "chunks" else flow.tabulate(WindowSums(100)).batches(**options):
+        pass
+    assert calls[-1][:2] == (1000, 1000)
+
+
+@pytest.mark.parametrize("way", ["run", "surveyed", "chunks", "rows"])
+def test_passes_that_give_no_output_yet_are_told_of(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
+    calls: list[Any] = []
+    flow = from_array(np.zeros(640)).pipe(DoubleSum(64))
+    options: Any = {"progress": lambda *call: calls.append(call[0])}
+    if way == "rows":
+        flow.tabulate(WindowSums(100)).run(**options)
+    elif way == "chunks":
+        assert sum(len(chunk) for chunk in flow.chunks(**options)) == 640
+    else:
+        flow.pipe(*([Map(np.abs, block=9)] if way == "surveyed" else [])).run(**options)
+    assert calls.count(0) == (10 if way == "run" else 20)
+    assert calls == sorted(calls)

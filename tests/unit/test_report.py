@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from headrace.core.report import Meter, peak_memory
-from headrace.signals import Fir, Map, RunReport, Scale, from_array
-from headrace.testing import CumulativeSum
+from headrace.signals import Fir, Map, RunReport, Scale, SosFiltFilt, from_array
+from headrace.testing import CumulativeSum, WindowSums
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,28 @@ def test_a_slow_consumer_is_counted_and_named(operators: Any) -> None:
 
 def test_a_run_has_no_consumer(report: RunReport) -> None:
     assert "consumer" not in report.stage_seconds
+
+
+@pytest.mark.parametrize("way", ["falling", "surveyed", "chunks", "rows"])
+def test_a_two_way_operator_has_its_share(way: str) -> None:
+    flow = from_array(np.zeros((50_000, 40), np.float32)).pipe(Scale(2.0), SosFiltFilt([[0.5, 0.5, 0, 1, 0, 0]] * 4))
+    if way == "rows":
+        found = flow.tabulate(WindowSums(10_000)).run(threads=2)
+    elif way == "chunks":
+        with flow.chunks(threads=2) as chunks:
+            assert sum(len(chunk) for chunk in chunks) == 50_000
+        found = chunks.report
+    else:
+        found = flow.pipe(*([Fir(np.ones(3))] if way == "surveyed" else [])).run(threads=2)
+    assert set(found.stage_seconds) >= {"read", "Scale", "SosFiltFilt"}
+    assert all(seconds > 0 for seconds in found.stage_seconds.values())
+    assert found.bytes_in == 50_000 * 40 * 4
+
+
+def test_what_runs_in_one_thread_is_not_divided_among_all() -> None:
+    meter = Meter()
+    meter.threads = 4
+    meter.add({"Fir": 2.0})
+    meter.add({"operators": 1.0}, threads=1)
+    assert meter.report().bottleneck == "operators"
+    assert meter.report().stage_seconds == {"Fir": 2.0, "operators": 1.0}

@@ -38,6 +38,8 @@ class Cascade:
         ``allocate(shape, dtype)`` gives a buffer, as `BufferPool.get` does.
     allocate_out : callable, optional
         The same for what the last operator gives.
+    after : Cascade, optional
+        Of the segment before, finished.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Cascade:
         operators: Sequence[Operator],
         allocate: Callable[..., Array],
         allocate_out: Callable[..., Array] | None = None,
+        after: Cascade | None = None,
     ) -> None:
         self.inp = inp
-        self._feeds = []
+        self._feeds: list[_Feed] = []
         for place, operator in enumerate(operators, start=1):
             last = place == len(operators) and allocate_out is not None
-            feed = _Feed(operator, inp, allocate, allocate_out if last else allocate)
+            offset = after.stages[place - 1].beyond() if after else 0
+            feed = _Feed(Stage(operator, operator.plan(inp), offset), allocate, allocate_out if last else allocate)
             self._feeds.append(feed)
             inp = feed.stage.plan.out
         self.out = inp
@@ -85,12 +89,12 @@ class _Feed:
 
     def __init__(
         self,
-        operator: Operator,
-        inp: Spec,
+        stage: Stage,
         allocate: Callable[..., Array],
         allocate_out: Callable[..., Array] | None,
     ) -> None:
-        self.stage = Stage(operator, operator.plan(inp))
+        self.stage = stage
+        operator, inp = stage.operator, stage.plan.inp
         self._allocate, self._allocate_out = allocate, allocate_out or allocate
         self._carry = Chunk(Span(0, 0), np.empty((0, *inp.shape), inp.dtype))
         self._next = 0  # first output sample not yet computed
@@ -125,7 +129,7 @@ class _Feed:
                     f"{self.stage.name} plans differently for {n} samples than for an unknown number: "
                     "its grid, halo and rate must not depend on the length once outputs were given"
                 )
-            self.stage = Stage(self.stage.operator, final)
+            self.stage = Stage(self.stage.operator, final, self.stage.offset)
         total = self.stage.plan.out.n
         if total is None:
             raise SchemaError(f"{self.stage.name} declared no output length for {n} input samples")
@@ -153,7 +157,7 @@ class _Feed:
             else:
                 operator.apply(plan, window, out)  # type: ignore[attr-defined]
         except Exception as error:
-            stage_note(error, self.stage.name, span)
+            stage_note(error, self.stage.name, span.shift(self.stage.offset))
             raise
         self._next = span.stop
         return out

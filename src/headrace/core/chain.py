@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.operator import Operator, Plan, Spec, Windowed
 
-__all__ = ["Chain", "Route", "Stage", "stage_note"]
+__all__ = ["Chain", "Route", "Stage", "lap", "stage_note"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An operator with the plan it made for its place in the row."""
+    """An operator with the plan it made for its place in the row, and the samples it gave for earlier segments."""
 
     operator: Operator
     plan: Plan
+    offset: int = 0
 
     @property
     def name(self) -> str:
         """The operator's class, as reports show it."""
         return type(self.operator).__name__
+
+    def beyond(self) -> int:
+        """Count the samples up to the end of its segment."""
+        return self.offset + (self.plan.out.n or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,18 @@ class Chain:
         What the source delivers.
     operators : sequence of Windowed
         In order of application.
+    after : Chain, optional
+        Of the segment before.
     """
 
-    def __init__(self, inp: Spec, operators: Sequence[Windowed]) -> None:
+    def __init__(self, inp: Spec, operators: Sequence[Windowed], after: Chain | None = None) -> None:
         self.inp = inp
-        stages = []
-        for operator in operators:
+        stages: list[Stage] = []
+        for place, operator in enumerate(operators):
             plan = operator.plan(inp)
-            stages.append(Stage(operator, plan))
+            stages.append(Stage(operator, plan, after.stages[place].beyond() if after else 0))
             inp = plan.out
-        self.stages = tuple(stages)
+        self.stages: tuple[Stage, ...] = tuple(stages)
         self.out = inp
 
     @property
@@ -150,7 +157,7 @@ class Chain:
         Parameters
         ----------
         read : callable
-            ``read(span, array)`` fills `array` from the source.
+            ``read(span, array)`` fills `array` from the source; it counts its own time.
         out : Chunk
             What to compute, and where to.
         scratch : callable
@@ -161,9 +168,8 @@ class Chain:
         route = self.route(out.span)
         direct = not self.stages
         array = out.array if direct else scratch(0, route.read.size)
-        before = time.perf_counter()
         read(route.read, array)
-        before = _lap(clock, "read", before)
+        before = time.perf_counter()
         current = Chunk(route.read, array)
         for number, (stage, cells) in enumerate(zip(self.stages, route.cells, strict=True), start=1):
             direct = number == len(self.stages) and cells == out.span
@@ -172,10 +178,10 @@ class Chain:
             try:
                 stage.operator.apply(stage.plan, window, target)  # type: ignore[attr-defined]
             except Exception as error:
-                stage_note(error, stage.name, cells)
+                stage_note(error, stage.name, cells.shift(stage.offset))
                 raise
             current = target
-            before = _lap(clock, stage.name, before)
+            before = lap(clock, stage.name, before)
         if not direct:
             out.array[...] = current.narrow(out.span).array
 
@@ -185,7 +191,8 @@ def stage_note(error: BaseException, stage: str, span: Span) -> None:
     error.add_note(f"in stage {stage}, samples {span}")
 
 
-def _lap(clock: dict[str, float], name: str, since: float) -> float:
+def lap(clock: dict[str, float], name: str, since: float) -> float:
+    """Add the seconds since a moment to a clock, and give the moment that this is."""
     now = time.perf_counter()
     clock[name] = clock.get(name, 0.0) + now - since
     return now

@@ -13,16 +13,16 @@ from headrace.core.cast import cast_into
 from headrace.core.chain import Chain
 from headrace.core.chunk import Chunk
 from headrace.core.passes import Passes
-from headrace.core.sections import Bench
+from headrace.core.sections import Bench, compute
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from headrace.core.arrays import Array
     from headrace.core.budget import Budget
     from headrace.core.engine import Means
     from headrace.core.operator import Windowed
-    from headrace.core.sinks import Sink
+    from headrace.core.sinks import Gate
     from headrace.core.span import Span
     from headrace.core.twoway import Cell, TwoWaySource
 
@@ -43,7 +43,10 @@ class FallingEngine(Passes):
     """
 
     def __init__(self, source: TwoWaySource, tail: Sequence[Windowed], means: Means) -> None:
-        self._chains = [Chain(source.spec.with_n(segment.size), tail) for segment in source.segments]
+        self._chains: list[Chain] = []
+        for segment in source.segments:
+            before = self._chains[-1] if self._chains else None
+            self._chains.append(Chain(source.spec.with_n(segment.size), tail, before))
         self._out = Chain(source.spec.with_n(0), tail).out
         super().__init__(source, means)
 
@@ -64,24 +67,27 @@ class FallingEngine(Passes):
         meter = self._means.meter
         meter.threads, meter.memory_bytes, meter.chunk_samples = self._threads, self._reserved, self._source.unit
 
-    def deliver(self, sink: Sink) -> Generator[int]:
+    def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
         source, means, meter = self._source, self._means, self._means.meter
-        for cell in source.forwards(means, self._pool, self._threads):
-            self.tell("pass 1 of 2", cell.number + 1)
-            yield 0
+        with closing(source.forwards(means, self._pool, self._threads)) as cells:
+            for cell in cells:
+                self.tell("pass 1 of 2", cell.number + 1)
         meter.phase = ""
+        sizes = self._tail_sizes()
 
-        def finish(held: list[tuple[Cell, Array]]) -> tuple[int, dict[str, float], int]:
-            cell, array = held.pop()
-            return self._finish(cell, array, sink)
+        def finish(made: tuple[Cell, Array]) -> tuple[int, dict[str, float], int]:
+            return self._finish(*made, sink, Bench(self._pool, sizes))
 
         busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
-        with closing(means.executor.as_completed(finish, self._made(), depth=busy, workers=busy)) as work:
+        with (
+            closing(self._made()) as made,
+            closing(means.executor.as_completed(finish, made, depth=busy, workers=busy)) as work,
+        ):
             for count, clock, clipped in work:
                 meter.clipped += clipped
                 meter.bytes_in += count * source.stored_sample_bytes
-                meter.add(clock)
+                meter.add(clock, threads=busy)
                 yield count
 
     def close(self) -> None:
@@ -89,7 +95,7 @@ class FallingEngine(Passes):
         super().close()
         self._source.close()
 
-    def _made(self) -> Iterator[list[tuple[Cell, Array]]]:
+    def _made(self) -> Generator[tuple[Cell, Array]]:
         source = self._source
 
         def lend() -> Array:
@@ -97,27 +103,21 @@ class FallingEngine(Passes):
 
         with closing(source.backwards(self._means, self._pool, self._threads, lend, keep=False)) as made:
             for cell, array in made:
-                yield [(cell, array)]
+                yield cell, array
                 del array
 
-    def _finish(self, cell: Cell, array: Array, sink: Sink) -> tuple[int, dict[str, float], int]:
+    def _finish(self, cell: Cell, array: Array, sink: Gate, bench: Bench) -> tuple[int, dict[str, float], int]:
         """Run what follows on one cell, and write it."""
         clock: dict[str, float] = {}
         chain = self._chains[cell.index]
-        bench = Bench(self._pool, self._tail_sizes())
-        specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
 
         def read(span: Span, into: Array) -> None:
             into[...] = array[span.within(cell.span)]
 
-        def scratch(number: int, samples: int) -> Array:
-            return bench.view(number, (samples, *specs[number].shape), specs[number].dtype)
-
         found = array
         if chain.stages:
             found = bench.view(-2, (cell.span.size, *self._out.shape), self._out.dtype)
-            chain.compute(read, Chunk(cell.span, found), scratch, clock)
-            clock["read"] = 0.0  # no reading, but a copy within the cache
+            compute(chain, read, Chunk(cell.span, found), bench, clock)
         clipped, before = 0, time.perf_counter()
         if found.dtype != self._means.dtype:
             narrow = bench.view(-1, found.shape, self._means.dtype)

@@ -13,7 +13,7 @@ from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
 from headrace.core.run import Chunks, RunKeywords, RunOptions, check_complete
-from headrace.core.sinks import ArraySink, DiscardSink, Sink, file_sink
+from headrace.core.sinks import ArraySink, DiscardSink, Gate, Sink, file_sink
 from headrace.core.source import Source
 from headrace.errors import SchemaError
 
@@ -294,17 +294,18 @@ class SampleFlow:
         """Run into the sink that `make_sink` makes, given the bytes that the run needs beside it."""
         total, meter = self.n_samples, Meter()
         with options.executor() as executor:
-            engine = options.sink_engine(self, executor, meter)
+            display = progress_of(options.progress, self._label())
+            engine = options.sink_engine(self, executor, meter, lambda: display.update(0, total, meter))
             sink = make_sink(engine.smallest)
+            gate = Gate(sink)
             output = getattr(sink, "path", None)
             if output is not None and isinstance(self._source, Source):
                 refuse_input_as_output(output, self._source.paths)
-            display = progress_of(options.progress, self._label())
             done = 0
             try:
                 sink.open(replace(self.spec, dtype=options.dtype))
                 engine.begin(options.budget)
-                with closing(engine.deliver(sink)) as work:
+                with closing(engine.deliver(gate)) as work:
                     for count in work:
                         done += count
                         meter.n_samples, meter.bytes_out = done, done * self._out_bytes(options.dtype)
@@ -316,6 +317,7 @@ class SampleFlow:
                 display.update(done, total, meter, last=True)
                 sink.commit(done)
             except BaseException:
+                gate.shut()
                 sink.abort()
                 raise
             finally:

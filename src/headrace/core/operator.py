@@ -138,7 +138,7 @@ class Plan:
 
 @runtime_checkable
 class Operator(Protocol):
-    """What every operator has; see `Windowed` and `Stateful` for the two kinds."""
+    """What every operator has; see `Windowed`, `Stateful` and `TwoWay` for the three kinds."""
 
     def plan(self, inp: Spec) -> Plan:
         """Declare what happens to a stream of this kind.

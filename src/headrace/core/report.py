@@ -53,8 +53,9 @@ class RunReport:
     peak_rss_bytes : PeakMemory
         Peak memory of the process.
     bottleneck : str
-        The stage that took most of the time: ``"read"``, an operator, ``"operators"`` (those that run in order, as
-        one), ``"cast"`` (to `out_dtype`), ``"write"``, or ``"consumer"`` for the code that takes the chunks.
+        The stage that took most of the time, its seconds divided by the threads that it ran in: ``"read"``, an
+        operator, ``"operators"`` (those that run in order, as one), ``"cast"`` (to `out_dtype`), ``"write"``, or
+        ``"consumer"`` for the code that takes the chunks.
     efficiency : float
         max(reading and writing, computing) / wall time. A low value means that the two did not overlap, or that
         the run waited for its consumer.
@@ -120,6 +121,7 @@ class Meter:
         self._cpu = time.process_time()
         self._sampled = 0.0
         self._anon = self._file = 0
+        self._shares: dict[str, float] = {}  # seconds by stage, divided by its threads
         self.stage_seconds: dict[str, float] = {}
         self.stall_seconds: dict[str, float] = {}
         self.n_samples = self.n_rows = self.bytes_in = self.bytes_out = self.clipped = 0
@@ -128,10 +130,11 @@ class Meter:
         self.output: str | None = None
         self.phase = ""  # of a pass that gives no output yet, for progress bars
 
-    def add(self, clock: dict[str, float]) -> None:
-        """Add the stage times of one task."""
+    def add(self, clock: dict[str, float], *, threads: int | None = None) -> None:
+        """Add the stage times of one task, which runs beside others in so many threads; ``None`` for the run's."""
         for name, seconds in clock.items():
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + seconds
+            self._shares[name] = self._shares.get(name, 0.0) + seconds / (threads or self.threads)
         self.sample()
 
     def sample(self) -> None:
@@ -147,13 +150,10 @@ class Meter:
         self._sampled = 0.0
         self.sample()
         wall = max(time.perf_counter() - self._began, 1e-9)
-        stages = dict(self.stage_seconds)
-        waiting = stages.pop(_CONSUMER, 0.0)
-        io = (stages.get(_READ, 0.0) + stages.get(_WRITE, 0.0)) / self.threads
-        compute = sum(s for name, s in stages.items() if name not in (_READ, _WRITE)) / self.threads
-        slowest = max(stages, key=stages.__getitem__, default=_READ)
-        if waiting > stages.get(slowest, 0.0) / self.threads:
-            slowest = _CONSUMER
+        shares = dict(self._shares)
+        slowest = max(shares, key=shares.__getitem__, default=_READ)
+        io = shares.get(_READ, 0.0) + shares.get(_WRITE, 0.0)
+        compute = sum(s for name, s in shares.items() if name not in (_READ, _WRITE, _CONSUMER))
         return RunReport(
             n_samples=self.n_samples,
             seconds=wall,

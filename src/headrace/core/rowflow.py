@@ -222,7 +222,7 @@ class RowFlow:
         flow, function = self._flow, self._function
         width = flow.spec.n_channels
         with options.executor() as executor:
-            engine = block_engine(flow, function, options.means(executor, meter))
+            engine = block_engine(flow, function, options.means(executor, meter, tell))
             fold = function.fold(flow.spec, t0=self._t0, tmp=options.tmp)
             try:
                 engine.begin(options.budget)
@@ -271,10 +271,8 @@ class Rows(Closeable):
     def __init__(self, row_flow: RowFlow, options: RunOptions) -> None:
         self._meter, self._closed, self._finished = Meter(), False, False
         self._display = progress_of(options.progress, "rows")
-        total = row_flow.flow.n_samples
-        self._rows = row_flow._rows(
-            options, self._meter, lambda: self._display.update(self._meter.n_samples, total, self._meter)
-        )
+        self._total = row_flow.flow.n_samples
+        self._rows = row_flow._rows(options, self._meter, self._teller())
 
     def __iter__(self) -> Rows:
         return self
@@ -285,12 +283,23 @@ class Rows(Closeable):
         try:
             return next(self._rows)
         except StopIteration:
-            self._finished = True
-            self.close()
+            self._complete()
             raise
         except BaseException:
             self.close()
             raise
+
+    def _complete(self) -> None:
+        try:
+            self._display.update(self._meter.n_samples, self._total, self._meter, last=True)
+        finally:
+            self.close()
+        self._finished = True
+
+    def _teller(self) -> Callable[[], None]:
+        """Make what tells of progress, without a reference to this iterator: the last one is to end it."""
+        display, total, meter = self._display, self._total, self._meter
+        return lambda: display.update(meter.n_samples, total, meter)
 
     @property
     def report(self) -> RunReport:

@@ -8,6 +8,7 @@ import os
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
@@ -130,18 +131,18 @@ class RunOptions:
             tmp=None if tmp is None else os.fspath(tmp),
         )
 
-    def means(self, executor: Executor, meter: Meter) -> Means:
+    def means(self, executor: Executor, meter: Meter, tell: Callable[[], object]) -> Means:
         """Give an engine what it works with."""
         threads = min(executor.threads, self.threads or executor.threads)
-        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp)
+        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp, tell)
 
-    def chunk_engine(self, row: Row, executor: Executor, meter: Meter) -> ChunkEngine:
+    def chunk_engine(self, row: Row, executor: Executor, meter: Meter, tell: Callable[[], object]) -> ChunkEngine:
         """Choose and make the engine that hands the output over; it has not begun."""
-        return chunk_engine(row.source, self._operators(row), self.means(executor, meter))
+        return chunk_engine(row.source, self._operators(row), self.means(executor, meter, tell))
 
-    def sink_engine(self, row: Row, executor: Executor, meter: Meter) -> SinkEngine:
+    def sink_engine(self, row: Row, executor: Executor, meter: Meter, tell: Callable[[], object]) -> SinkEngine:
         """Choose and make the engine that writes the output; it has not begun."""
-        return sink_engine(row.source, self._operators(row), self.means(executor, meter))
+        return sink_engine(row.source, self._operators(row), self.means(executor, meter, tell))
 
     def _operators(self, row: Row) -> tuple[Operator, ...]:
         """Give the operators, the last one with float64 output where integers are delivered: rounded once."""
@@ -188,7 +189,7 @@ class Chunks(Closeable):
         if self._closed:
             raise Cancelled("this iteration was closed, or ended by an error, before all chunks were taken")
         if self._handed:
-            self._meter.add({"consumer": time.perf_counter() - self._handed})
+            self._meter.add({"consumer": time.perf_counter() - self._handed}, threads=1)
             self._handed = 0.0
         try:
             if self._iterator is None:
@@ -213,15 +214,19 @@ class Chunks(Closeable):
 
     def _begin(self) -> Closing[Chunk]:
         executor = self._held.enter_context(self._options.executor())
-        engine = self._held.enter_context(closing(self._options.chunk_engine(self._row, executor, self._meter)))
+        tell = partial(self._display.update, 0, self._total, self._meter)
+        engine = self._held.enter_context(closing(self._options.chunk_engine(self._row, executor, self._meter, tell)))
         engine.begin(self._options.budget)
         return self._held.enter_context(closing(engine.chunks()))
 
     def _complete(self) -> None:
         """Close at the end, having made sure that it is the end."""
-        self.close()
+        try:
+            check_complete(self._meter.n_samples, self._total)
+            self._display.update(self._meter.n_samples, self._total, self._meter, last=True)
+        finally:
+            self.close()
         self._finished = True
-        check_complete(self._meter.n_samples, self._total)
 
     def _take(self, iterator: Iterator[Chunk]) -> Chunk:
         try:

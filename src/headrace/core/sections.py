@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headrace.core.buffers import BufferPool
-from headrace.core.chain import Chain
+from headrace.core.chain import Chain, lap
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Windowed
     from headrace.core.source import Source
 
-__all__ = ["Bench", "Section", "Sections"]
+__all__ = ["Bench", "Section", "Sections", "bench_sizes", "compute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,16 @@ class Sections:
         self.items: list[Section] = []
         offset = 0
         for segment in source.segments:
-            chain = Chain(source.spec.with_n(segment.size), operators)
+            chain = Chain(source.spec.with_n(segment.size), operators, self.items[-1].chain if self.items else None)
             self.items.append(Section(segment, chain, offset))
             offset += chain.n_out
         self.n_out = offset
         self._empty = Chain(source.spec.with_n(0), operators)
         self.spec = self._empty.out
         self._stored_bytes = getattr(source, "stored_sample_bytes", source.spec.sample_bytes)
+        # Of a source that computes, and counts its stages itself.
+        self._read_counted: Callable[[Span, Array, dict[str, float]], None] | None
+        self._read_counted = getattr(source, "read_counted", None)
 
     @property
     def shared_bytes(self) -> int:
@@ -155,14 +159,7 @@ class Sections:
         """
         sizes: list[int] = []
         for chain in [item.chain for item in self.items] or [self._empty]:
-            specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
-            direct = aligned and samples % chain.grid == 0
-            counts = chain.buffer_sizes(min(samples, max(1, chain.n_out)), aligned=direct)
-            if not chain.stages:
-                counts = [0]  # the source fills the output directly
-            found = [count * spec.sample_bytes for count, spec in zip(counts, specs, strict=True)]
-            if len(found) > 1 and (direct or chain.grid == 1):
-                found[-1] = 0
+            found = bench_sizes(chain, samples, aligned=aligned)
             sizes = [max(pair) for pair in zip(sizes, found, strict=True)] if sizes else found
         return sizes
 
@@ -174,16 +171,17 @@ class Sections:
 
     def fill(self, section: Section, out: Chunk, bench: Bench, clock: dict[str, float]) -> None:
         """Compute the outputs ``out.span`` of a section into ``out.array``; add the stage times to `clock`."""
-        chain = section.chain
-        specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
 
         def read(span: Span, array: Array) -> None:
-            self.source.read(span.shift(section.segment.start), array)
+            span = span.shift(section.segment.start)
+            if self._read_counted is not None:
+                self._read_counted(span, array, clock)
+                return
+            before = time.perf_counter()
+            self.source.read(span, array)
+            lap(clock, "read", before)
 
-        def scratch(number: int, samples: int) -> Array:
-            return bench.view(number, (samples, *specs[number].shape), specs[number].dtype)
-
-        chain.compute(read, out, scratch, clock)
+        compute(section.chain, read, out, bench, clock)
 
     def taken(self, section: Section, span: Span) -> int:
         """Input bytes that an output span stands for, each counted once."""
@@ -194,3 +192,28 @@ class Sections:
     @property
     def _longest(self) -> Chain:
         return max((item.chain for item in self.items), key=lambda chain: chain.n_out, default=self._empty)
+
+
+def bench_sizes(chain: Chain, samples: int, *, aligned: bool = True) -> list[int]:
+    """Give the bytes of a worker's buffers for one chain; see `Sections.bench_sizes`."""
+    specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
+    direct = aligned and samples % chain.grid == 0
+    counts = chain.buffer_sizes(min(samples, max(1, chain.n_out)), aligned=direct)
+    if not chain.stages:
+        counts = [0]  # the source fills the output directly
+    found = [count * spec.sample_bytes for count, spec in zip(counts, specs, strict=True)]
+    if len(found) > 1 and (direct or chain.grid == 1):
+        found[-1] = 0
+    return found
+
+
+def compute(
+    chain: Chain, read: Callable[[Span, Array], None], out: Chunk, bench: Bench, clock: dict[str, float]
+) -> None:
+    """Compute a chain's outputs ``out.span`` into ``out.array``, in the buffers of a bench; see `Chain.compute`."""
+    specs = [chain.inp, *(stage.plan.out for stage in chain.stages)]
+
+    def scratch(number: int, samples: int) -> Array:
+        return bench.view(number, (samples, *specs[number].shape), specs[number].dtype)
+
+    chain.compute(read, out, scratch, clock)

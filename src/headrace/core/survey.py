@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headrace.core.blocks import BlockEngine
-from headrace.core.engine import ChunkEngine, SinkEngine
+from headrace.core.engine import ChunkEngine, Engine, SinkEngine
 from headrace.core.passes import Passes
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from headrace.core.blockwise import Outcome
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
-    from headrace.core.sinks import Sink
+    from headrace.core.sinks import Gate
     from headrace.core.twoway import TwoWaySource
 
 __all__ = ["SurveyedBlocks", "SurveyedChunks", "SurveyedSink"]
@@ -26,27 +26,20 @@ __all__ = ["SurveyedBlocks", "SurveyedChunks", "SurveyedSink"]
 class _Survey(Passes):
     """Both passes, for what they leave behind in the source."""
 
-    def run(self) -> Iterator[None]:
-        """Run both; gives something after each cell."""
+    def run(self) -> None:
+        """Run both."""
         source, means = self._source, self._means
-        for cell in source.forwards(means, self._pool, self._threads):
-            self.tell("pass 1 of 3", cell.number + 1)
-            yield
+        with closing(source.forwards(means, self._pool, self._threads)) as cells:
+            for cell in cells:
+                self.tell("pass 1 of 3", cell.number + 1)
         scratch = self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
-        for cell, _ in source.backwards(means, self._pool, self._threads, lambda: scratch, keep=True):
-            self.tell("pass 2 of 3", source.n_cells - cell.number)
-            yield
+        with closing(source.backwards(means, self._pool, self._threads, lambda: scratch, keep=True)) as made:
+            for cell, _ in made:
+                self.tell("pass 2 of 3", source.n_cells - cell.number)
         means.meter.phase = ""
 
 
-class _Inner(Protocol):
-    @property
-    def smallest(self) -> int: ...
-    def begin(self, budget: Budget) -> None: ...
-    def close(self) -> None: ...
-
-
-_Engine = TypeVar("_Engine", bound=_Inner)
+_Engine = TypeVar("_Engine", bound=Engine)
 
 
 class _Surveyed(Generic[_Engine]):
@@ -56,7 +49,7 @@ class _Surveyed(Generic[_Engine]):
     ----------
     source : TwoWaySource
         What is gone over.
-    inner : Engine or BlockEngine
+    inner : Engine
         Reads it.
     means : Means
         Executor, meter and threads.
@@ -86,10 +79,9 @@ class _Surveyed(Generic[_Engine]):
 class SurveyedSink(_Surveyed[SinkEngine]):
     """Delivers to a sink."""
 
-    def deliver(self, sink: Sink) -> Generator[int]:
+    def deliver(self, sink: Gate) -> Generator[int]:
         """See `SinkEngine.deliver`."""
-        for _ in self._survey.run():
-            yield 0
+        self._survey.run()
         with closing(self._inner.deliver(sink)) as work:
             yield from work
 
@@ -99,8 +91,7 @@ class SurveyedBlocks(_Surveyed[BlockEngine]):
 
     def outcomes(self) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
-        for _ in self._survey.run():
-            pass
+        self._survey.run()
         with closing(self._inner.outcomes()) as outcomes:
             yield from outcomes
 
@@ -125,8 +116,7 @@ class _After:
 
     def __next__(self) -> Chunk:
         if self._chunks is None:
-            for _ in self._survey.run():
-                pass
+            self._survey.run()
             self._chunks = self._inner.chunks()
         return next(self._chunks)
 

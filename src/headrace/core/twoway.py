@@ -6,6 +6,8 @@ from its own samples and its two states, in any order, without a copy of the sig
 
 from __future__ import annotations
 
+import time
+from bisect import bisect_right
 from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headrace.core.chain import stage_note
+from headrace.core.chain import lap, stage_note
 from headrace.core.chunk import Chunk
 from headrace.core.closeable import Closeable
 from headrace.core.crew import Crew
 from headrace.core.rowstore import RowStore
-from headrace.core.sections import Bench, Sections
+from headrace.core.sections import Bench, Sections, bench_sizes
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import Plan, Spec, TwoWay, Windowed
+    from headrace.core.report import Meter
     from headrace.core.sections import Section
     from headrace.core.source import Source
 
@@ -93,7 +96,7 @@ class TwoWaySource:
     """
 
     def __init__(self, source: Source, head: Sequence[Windowed], operator: TwoWay) -> None:
-        self._operator = operator
+        self._operator, self._name = operator, type(operator).__name__
         self._sections = sections = Sections(source, head)
         self._plans = [operator.plan(item.chain.out) for item in sections.items]
         self._plan = operator.plan(sections.spec)
@@ -119,15 +122,22 @@ class TwoWaySource:
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
+        self.read_counted(span, out, {})
+
+    def read_counted(self, span: Span, out: Array, clock: dict[str, float]) -> None:
+        """Read; add the seconds of each stage to `clock`."""
         traces, states = self._tables()
         bench = self._benches.pop() if self._benches else Bench.alone(self._bench_sizes())
-        for index, segment in enumerate(self.segments):
+        first = bisect_right(self.segments, span.start, key=lambda segment: segment.stop)
+        for index in range(first, len(self.segments)):
+            segment = self.segments[index]
+            if segment.start >= span.stop:
+                break
             part = span.clip(segment)
-            if not part.size:
-                continue
             for cell in self._cells_of(index, part.shift(-segment.start)):
                 window = Chunk(cell.span, bench.view(-2, (cell.span.size, *self._inp.shape), self._inp.dtype))
-                self._sections.fill(cell.section, window, bench, {})
+                self._sections.fill(cell.section, window, bench, clock)
+                before = time.perf_counter()
                 wanted = cell.span.shift(segment.start).clip(part)
                 whole = wanted.size == cell.span.size
                 target = (
@@ -138,6 +148,7 @@ class TwoWaySource:
                 self._backward(cell, traces[cell.number], states[cell.number], window, Chunk(cell.span, target))
                 if not whole:
                     out[wanted.within(span)] = target[wanted.within(cell.span.shift(segment.start))]
+                lap(clock, self._name, before)
         self._benches.append(bench)
 
     def verify(self) -> None:
@@ -175,10 +186,11 @@ class TwoWaySource:
         """Keep the state before each cell, and that behind the turn at the end; give each cell when it is done."""
         operator = self._operator
         with ExitStack() as stack:
-            crew = stack.enter_context(_Channels(threads, self._inp))
+            crew = stack.enter_context(_Channels(threads, self._inp, self._name, means.meter))
             windows = stack.enter_context(closing(self._windows(self._cells(), means, pool, threads)))
             state = np.empty(0)
-            for cell, window in windows:
+            for cell, window, clock in windows:
+                means.meter.add(clock, threads=self._readers(threads))
                 if cell.span.start == 0:
                     state = operator.enter(cell.plan, self._edge(cell, at_end=False))
 
@@ -204,10 +216,11 @@ class TwoWaySource:
             return  # there are no cells
         after: RowStore | None = None
         with ExitStack() as stack:
-            crew = stack.enter_context(_Channels(threads, self._inp))
+            crew = stack.enter_context(_Channels(threads, self._inp, self._name, means.meter))
             windows = stack.enter_context(closing(self._windows(self._cells(falling=True), means, pool, threads)))
             state = np.empty(0)
-            for cell, window in windows:
+            for cell, window, clock in windows:
+                means.meter.add(clock, threads=self._readers(threads))
                 if cell.last:
                     state = self._turned.pop(cell.number)
                 if keep:
@@ -259,7 +272,7 @@ class TwoWaySource:
         try:
             return self._operator.forward(cell.plan, state, window.locked(), channels)
         except Exception as error:
-            stage_note(error, type(self._operator).__name__, cell.span)
+            stage_note(error, self._name, cell.span.shift(cell.section.offset))
             raise
 
     def _backward(
@@ -268,36 +281,40 @@ class TwoWaySource:
         try:
             return self._operator.backward(cell.plan, trace, state, window.locked(), out, channels)
         except Exception as error:
-            stage_note(error, type(self._operator).__name__, cell.span)
+            stage_note(error, self._name, cell.span.shift(cell.section.offset))
             raise
 
     def _windows(
         self, cells: Iterable[Cell], means: Means, pool: BufferPool, threads: int
-    ) -> Closing[tuple[Cell, Chunk]]:
-        """Read ahead: give cells in the order asked for, with their samples."""
-        if not any(item.chain.stages for item in self._sections.items):
-            threads = 1  # reading alone keeps up with one
-        benches = deque(Bench(pool, self._bench_sizes()[:-2]) for _ in range(threads))
+    ) -> Closing[tuple[Cell, Chunk, dict[str, float]]]:
+        """Read ahead: give cells in the order asked for, with their samples and the seconds of each stage."""
+        threads, sizes = self._readers(threads), self._bench_sizes()[:-2]
+        benches = deque(Bench(pool, sizes) for _ in range(threads))
 
-        def wanted() -> Iterator[list[tuple[Cell, Array]]]:
+        def wanted() -> Iterator[tuple[Cell, Array]]:
             for cell in cells:
-                yield [(cell, pool.get((self.unit, *self._inp.shape), self._inp.dtype)[: cell.span.size])]
+                yield cell, pool.get((self.unit, *self._inp.shape), self._inp.dtype)[: cell.span.size]
 
-        def fill(held: list[tuple[Cell, Array]]) -> tuple[Cell, Chunk]:
-            cell, array = held.pop()
+        def fill(task: tuple[Cell, Array]) -> tuple[Cell, Chunk, dict[str, float]]:
+            cell, array = task
             bench = benches.pop()
             window = Chunk(cell.span, array)
-            self._sections.fill(cell.section, window, bench, {})
+            clock: dict[str, float] = {}
+            self._sections.fill(cell.section, window, bench, clock)
             benches.append(bench)
-            return cell, window
+            return cell, window, clock
 
         return means.executor.map(fill, wanted(), depth=threads + 1, workers=threads)
+
+    def _readers(self, threads: int) -> int:
+        """Give the threads that read ahead; reading alone keeps up with one."""
+        return threads if any(item.chain.stages for item in self._sections.items[:1]) else 1
 
     def _edge(self, cell: Cell, *, at_end: bool) -> Chunk:
         """Read the samples at one end of a section."""
         n, count = cell.section.chain.n_out, self._operator.edge(cell.plan)
         span = Span(max(0, n - count), n) if at_end else Span(0, min(n, count))
-        bench = Bench.alone(self._sections.bench_sizes(max(1, span.size), aligned=False))
+        bench = Bench.alone(bench_sizes(cell.section.chain, max(1, span.size), aligned=False))
         chunk = Chunk(span, np.empty((span.size, *self._inp.shape), self._inp.dtype))
         if span.size:
             self._sections.fill(cell.section, chunk, bench, {})
@@ -311,9 +328,10 @@ class TwoWaySource:
 
 
 class _Channels(Closeable):
-    """Runs one function for groups of channels at once."""
+    """Runs one function for groups of channels at once, and counts the time under a name."""
 
-    def __init__(self, threads: int, spec: Spec) -> None:
+    def __init__(self, threads: int, spec: Spec, name: str, meter: Meter) -> None:
+        self._name, self._meter = name, meter
         groups = max(1, min(threads, spec.n_channels // _LANES)) if spec.shape else 1
         lanes = -(-spec.n_channels // _LANES)
         borders = [min(spec.n_channels, lanes * k // groups * _LANES) for k in range(groups + 1)]
@@ -322,10 +340,16 @@ class _Channels(Closeable):
 
     def run(self, fn: Callable[[slice | None], tuple[Array, ...]]) -> tuple[Array, ...]:
         """Give the arrays that `fn` gives for all channels, each joined along the last axis."""
-        found = self._crew.run(fn)
+
+        def timed(channels: slice | None) -> tuple[tuple[Array, ...], float]:
+            before = time.perf_counter()
+            return fn(channels), time.perf_counter() - before
+
+        found = self._crew.run(timed)
+        self._meter.add({self._name: sum(seconds for _, seconds in found)}, threads=len(found))
         if len(found) == 1:
-            return found[0]
-        return tuple(np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+            return found[0][0]
+        return tuple(np.concatenate(parts, axis=-1) for parts in zip(*(arrays for arrays, _ in found), strict=True))
 
     def close(self) -> None:
         self._crew.close()
