@@ -16,9 +16,10 @@ from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
 from headrace.core.operator import Spec
 from headrace.core.span import Halo, Span
-from headrace.signals import EVENT, Threshold, detector
+from headrace.signals import EVENT, Detector, Threshold, detector
 from headrace.signals.events import joining as joining_module
 from headrace.signals.events import pieces as pieces_module
+from headrace.signals.events import reported as reported_module
 from headrace.signals.events import threshold as threshold_module
 from headrace.signals.events.joining import Joiner
 from headrace.signals.events.pieces import NO_SAMPLES, OPEN_RIGHT, Pieces
@@ -311,24 +312,21 @@ def expected_of(
     return sorted(rows, key=lambda row: (row[0], row[2]))
 
 
-@given(
-    marked(),
-    st.data(),
-    st.integers(1, 40),
-    st.sampled_from([0, 1, 5, 30]),
-    st.sampled_from([0, 1, 5, 30]),
-    st.booleans(),
-)
-def test_a_users_events_come_out_once_whatever_borders_they_cross(
-    x: np.ndarray, data: st.DataObject, block: int, left: int, right: int, open_edges: bool
-) -> None:
-    inner = data.draw(st.lists(st.integers(0, len(x)), max_size=2))
-    edges = sorted({0, len(x), *inner}) if len(x) else [0, 0]
-    with pytest.MonkeyPatch.context() as patch:
-        keep(patch, data.draw(st.sampled_from([2, 5, 4096])))
-        found = events(detector(numbered, block=block, halo=(left, right), open_edges=open_edges), x, edges)
+@st.composite
+def users_cases(draw: st.DrawFn) -> tuple[np.ndarray, Detector, list[int]]:
+    x = draw(marked())
+    sides = (draw(st.sampled_from([0, 1, 5, 30])), draw(st.sampled_from([0, 1, 5, 30])))
+    found = detector(numbered, block=draw(st.integers(1, 40)), halo=sides, open_edges=draw(st.booleans()))
+    inner = draw(st.lists(st.integers(0, len(x)), max_size=2))
+    return x, found, sorted({0, len(x), *inner}) if len(x) else [0, 0]
+
+
+def check_users(case: tuple[np.ndarray, Detector, list[int]]) -> None:
+    x, rule, edges = case
+    block = rule.block
+    found = events(rule, x, edges)
     spans = [(int(row["start"]), int(row["end"]), int(row["channel"])) for row in found]
-    assert spans == expected_of(x, edges, block, (left, right), open_edges)
+    assert spans == expected_of(x, edges, block, rule.halo, rule.open_edges)
     columns = x.reshape(len(x), x.shape[1] if x.ndim == 2 else 1).astype(np.float64)
     for row in found:
         first = max(edge for edge in edges if edge <= row["start"])
@@ -341,6 +339,15 @@ def test_a_users_events_come_out_once_whatever_borders_they_cross(
         distance = [abs(columns[i, row["channel"]] - np.median(b)) for i, b in zip(inside, blocks, strict=True)]
         assert row["peak"] == inside[int(np.argmax(distance))]
         assert row["amplitude"] == columns[row["peak"], row["channel"]]
+
+
+@given(users_cases(), st.sampled_from([2, 5, 4096]))
+def test_a_users_events_come_out_once_whatever_borders_they_cross(
+    case: tuple[np.ndarray, Detector, list[int]], most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        keep(patch, most)
+        check_users(case)
 
 
 def emits_what_might_be_merged(add: Any) -> Any:
@@ -374,8 +381,8 @@ def without_samples(work: Any) -> Any:
     return mutant
 
 
-def with_plan(change: Any) -> Any:
-    plan = Threshold.plan
+def with_plan(change: Any, kind: type[Any] = Threshold) -> Any:
+    plan = kind.plan
     return lambda self, inp: change(plan(self, inp))
 
 
@@ -414,6 +421,35 @@ def test_a_mutant_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     @given(cases(**drawn))
     def prop(case: tuple[np.ndarray, Threshold, list[int], int]) -> None:
         check(case)
+
+    with pytest.raises(AssertionError):
+        prop()
+
+
+USERS_MUTANTS: dict[str, tuple[Any, str, Any]] = {
+    "the function sees a sample less on the left": (
+        Detector, "plan", with_plan(lambda plan: replace(plan, halo=shorter(plan.halo, 1, 0)), Detector),
+    ),
+    "the function sees a sample less on the right": (
+        Detector, "plan", with_plan(lambda plan: replace(plan, halo=shorter(plan.halo, 0, 1)), Detector),
+    ),
+    "blocks are one sample too long": (
+        Detector, "plan", with_plan(lambda plan: replace(plan, block=plan.block + 1), Detector),
+    ),
+    "what is open is not carried on": (Joiner, "_heads", lambda self, rows: np.arange(len(rows))),
+    "an event that crosses a border is cut": (reported_module, "OPEN_RIGHT", 0),
+    "an event that comes across a border begins there": (reported_module, "OPEN_LEFT", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USERS_MUTANTS)
+def test_a_mutant_of_a_users_detector_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*USERS_MUTANTS[name])
+
+    @settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    @given(users_cases())
+    def prop(case: tuple[np.ndarray, Detector, list[int]]) -> None:
+        check_users(case)
 
     with pytest.raises(AssertionError):
         prop()
