@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import headrace
+from command_line import headrace, run_all
 
 from headrace import signals
 
@@ -44,12 +44,121 @@ def test_csv_has_a_line_for_each_event(folder: Path) -> None:
     assert [line.split(",")[:3] for line in lines[1:]] == [["20000", "20005", "1"]]
 
 
-def test_what_cannot_be_meant_is_refused(folder: Path) -> None:
-    done = detect("x.npy", "events.npy", "--threshold", 3, "--block", 5, "--window", 5, cwd=folder)
-    assert (done.returncode, "not both" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
-    done = detect("x.npy", "events.npy", cwd=folder)
-    assert (done.returncode, "--threshold" in done.stderr) == (2, True)
+REFUSED = [
+    (("--threshold", "3", "--block", "5", "--window", "5"), "--block and --window"),
+    (("--threshold", "nan"), "nan is no multiple of the noise"),
+    (("--threshold", "-1"), "-1 is no multiple of the noise"),
+    (("--threshold", "inf"), "inf is no multiple of the noise"),
+    (("--threshold", "much"), "--threshold"),
+    (("--threshold", "3", "--out-dtype", "int16"), "No such option"),
+    (("--threshold", "3", "--format", "csv"), "--format is for a batch"),
+    ((), "--threshold"),
+]
+
+
+def test_what_cannot_be_meant_is_a_usage_error(folder: Path) -> None:
+    outcomes = run_all([("signal", "detect", "x.npy", "events.npy", *words) for words, _ in REFUSED], folder)
+    for (words, expected), done in zip(REFUSED, outcomes, strict=True):
+        assert (done.returncode, expected in done.stderr) == (2, True), (words, done.stderr)
     assert not (folder / "events.npy").exists()
+
+
+# Samples in which each option has something to decide: noise that is louder later on, runs close together, short
+# runs, runs on both sides, and a NaN.
+def telling(rng: np.random.Generator) -> np.ndarray:
+    x = rng.standard_normal((6000, 2))
+    x[3000:] *= 4
+    x[500:900, 0] = 60 + rng.standard_normal(400)
+    x[[1000, 1004, 1010, 4000, 4001, 4002, 4003], 1] = 55
+    x[2000:2020, 0] -= 70
+    x[1500, 1] = np.nan
+    x[1499:1502:2, 1] = 50
+    return x
+
+
+OPTIONS: list[dict[str, object]] = [
+    {"noise": "std"},
+    {"polarity": "neg"},
+    {"polarity": "pos"},
+    {"block": 700},
+    {"window": 901},
+    {"merge_gap": 5},
+    {"min_length": 4},
+    {"nan": "ignore"},
+]
+
+
+def test_each_option_of_the_rule_reaches_the_table(tmp_path: Path, rng: np.random.Generator) -> None:
+    np.save(tmp_path / "x.npy", telling(rng))
+    rules = [{"nan": "gap"} | options for options in [{}, *OPTIONS]]
+    rows = []
+    for number, rule in enumerate(rules):
+        words = [word for name, value in rule.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        rows.append(("signal", "detect", "x.npy", f"{number}.npy", "--threshold", "5", "--fs", "100", *words))
+    for done in run_all(rows, tmp_path):
+        assert done.returncode == 0, done.stderr
+    tables = [np.load(tmp_path / f"{number}.npy") for number in range(len(rules))]
+    with signals.open(tmp_path / "x.npy", fs=100) as rec:
+        for rule, table in zip(rules, tables, strict=True):
+            assert table.tobytes() == rec.detect(signals.Threshold(5, **rule)).to_array().tobytes(), rule
+    assert len({table.tobytes() for table in tables}) == len(tables)  # no option is without effect
+
+
+def test_events_count_the_samples_and_channels_of_the_input_whatever_part_is_searched(tmp_path: Path) -> None:
+    x = np.random.default_rng(4).standard_normal((50_000, 7)).astype("float32")
+    x[30_500:30_520, 4] += 50
+    x[30_500:30_510, 5] -= 50
+    np.save(tmp_path / "x.npy", x)
+    parts = [
+        (),
+        ("--start", "10s"),
+        ("--channels", "3-5"),
+        ("--channels", "5,4,4", "--start", "10s"),
+        ("--stop", "40s"),
+    ]
+    rule = ("--fs", "1000", "--threshold", "12", "--min-length", "2")
+    rows = [("signal", "detect", "x.npy", f"{i}.npy", *rule, *words) for i, words in enumerate(parts)]
+    rows.append(("signal", "detect", "x.npy", "one.npy", *rule, "--channels", "4", "--start", "30001"))
+    shown = ("--channels", "3-5", "--start", "30s", "--fs", "1000", "--json")
+    rows.append(("signal", "plot", "x.npy", "x.svg", "--events", "3.npy", *shown))
+    outcomes = run_all(rows, tmp_path)
+    for done in outcomes:
+        assert done.returncode == 0, done.stderr
+    expected = [(30_500, 30_520, 4, 30.5), (30_500, 30_510, 5, 30.5)]
+    for number, words in enumerate(parts):
+        found = np.load(tmp_path / f"{number}.npy")
+        assert found[["start", "end", "channel", "time_s"]].tolist() == expected, words
+        assert (x[found["peak"], found["channel"]] == found["amplitude"]).all()
+    assert np.load(tmp_path / "one.npy")[["start", "end", "channel", "time_s"]].tolist() == expected[:1]
+    assert json.loads(outcomes[-1].stdout)["n_events"] == 2
+
+
+def test_a_nan_is_named_by_its_place_in_the_input(tmp_path: Path) -> None:
+    x = np.zeros((300, 4))
+    x[250, 2] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    done = detect("x.npy", "e.npy", "--threshold", 1, "--start", 200, "--channels", "1-2", cwd=tmp_path)
+    assert (done.returncode, "sample 250 of channel 1 is NaN" in done.stderr) == (1, True), done.stderr
+    assert "the channel is counted among those chosen" in done.stderr
+
+
+def test_a_batch_writes_the_format_that_was_asked_for(folder: Path) -> None:
+    np.save(folder / "y.npy", np.load(folder / "x.npy")[:15_000])
+    rule = ("--threshold", "8", "--min-length", "2")
+    done, again, bare = run_all(
+        [
+            ("signal", "detect", "x.npy", "y.npy", "found", *rule, "--format", "csv"),
+            ("signal", "convert", "x.npy", "y.npy", "found", "--fs", "1000", "--format", "wav"),
+            ("signal", "detect", "x.npy", "found/", *rule),
+        ],
+        folder,
+    )
+    for each in (done, again, bare):
+        assert each.returncode == 0, each.stderr
+    assert sorted(path.name for path in (folder / "found").iterdir()) == ["x.csv", "x.npy", "x.wav", "y.csv", "y.wav"]
+    assert len((folder / "found" / "y.csv").read_text().splitlines()) == 2
+    with signals.open(folder / "found" / "y.wav") as rec:
+        assert (rec.shape, rec.fs) == ((15_000, 2), 1000)
 
 
 def test_a_nan_is_named_and_may_be_a_gap(folder: Path) -> None:

@@ -75,7 +75,7 @@ REFUSED = [
     (("none.npy", "out.png"), "none.npy"),
     (("rec.npy", "rec.npy", "out.png"), "one by one"),
     (("rec.npy", "nowhere/out.png"), "nowhere does not exist"),
-    (("rec.npy", "out.png", "--start", "50000"), "no samples"),
+    (("rec.npy", "out.png", "--start", "50000"), "holds no sample"),
     (("rec.npy", "out.png", "--start", "1s"), "--fs"),
     (("rec.npy", "out.png", "--channels", "7"), "channels 7"),
     (("rec.npy", "out.png", "--events", "none.csv"), "none.csv"),

@@ -165,6 +165,18 @@ def test_events_count_samples_of_the_recording_also_in_a_picture_of_a_part() -> 
     assert np.flatnonzero(shades(ax)[0]).tolist() == [5]
 
 
+def test_events_of_a_part_of_a_recording_are_drawn_where_they_were_found_in_it() -> None:
+    x = np.zeros((1000, 5))
+    x[[700, 701], 3] = 1
+    part = signals.from_array(x)[500:, 2:5]
+    assert (part.first_sample, part.channel_numbers) == (500, (2, 3, 4))
+    events = part.detect(signals.Threshold(0)).to_array()
+    assert events[["start", "channel"]].tolist() == [(200, 1)]
+    for shown in (None, [1, 2]):
+        found = shades(part.plot(events=events, channels=shown))
+        assert [row.any() for row in found] == [channel == 1 for channel in shown or range(3)]
+
+
 def test_crowded_events_are_the_deeper_the_more_there_are() -> None:
     start = np.concatenate([np.full(50, 10), np.arange(0, 1000, 2)])
     events = np.zeros(len(start), [("start", "i8"), ("end", "i8")])

@@ -47,7 +47,7 @@ def transform(
     words : sequence of str
         Names and patterns of the inputs. Several files are a batch, unless ``source.concat``.
     out : str
-        The output; for a batch a folder, in which ``NAME.npy`` is made of each ``NAME.*``.
+        The output; for a batch a folder, in which ``NAME.npy``, or of ``settings.format``, is made of each ``NAME.*``.
     source : SourceOptions
         How the inputs are read.
     settings : RunSettings
@@ -63,6 +63,8 @@ def transform(
     inputs = expand(words)
     in_folder = out.endswith(os.sep) or Path(out).is_dir()
     if source.concat or (len(inputs) == 1 and not in_folder):
+        if settings.format is not None:
+            raise click.UsageError(f"--format is for a batch: the format of {out} is what its suffix says")
         with source.open(inputs) as recording:
             report = flow_of(recording).to_file(out, progress=settings.shows_progress, **settings.keywords)
         if settings.as_json:
@@ -70,10 +72,10 @@ def transform(
         else:
             click.echo(f"{report.output}: {report}", err=True)
         return 0
-    return _Batch(source, settings, flow_of).run(_pairs(inputs, Path(out)), Path(out))
+    return _Batch(source, settings, flow_of).run(_pairs(inputs, Path(out), settings.format or "npy"), Path(out))
 
 
-def _pairs(inputs: list[Path], folder: Path) -> list[tuple[Path, Path]]:
+def _pairs(inputs: list[Path], folder: Path, suffix: str) -> list[tuple[Path, Path]]:
     """Name the output of each input, and make their folder."""
     if folder.exists() and not folder.is_dir():
         raise OutputExists(
@@ -87,7 +89,7 @@ def _pairs(inputs: list[Path], folder: Path) -> list[tuple[Path, Path]]:
             "recording of them, or name a folder",
             path=str(folder),
         )
-    pairs = [(path, folder / f"{path.stem}.npy") for path in inputs]
+    pairs = [(path, folder / f"{path.stem}.{suffix}") for path in inputs]
     target, count = Counter(output for _, output in pairs).most_common(1)[0]
     if count > 1:
         same = " and ".join(str(path) for path, output in pairs if output == target)

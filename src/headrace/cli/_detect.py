@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from headrace.cli._batch import transform
 from headrace.cli._help import examples
-from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
+from headrace.cli._input_events import InputEvents
+from headrace.cli._options import RunSettings, SourceOptions, Worded, source_options, table_options
 
 __all__ = ["detect_command"]
 
+
+def read_multiple(text: str) -> float:
+    """Read a multiple of the noise: a number, finite and not negative."""
+    number = float(text)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{text} is no multiple of the noise: write a number from 0 on, such as 3.5")
+    return number
+
+
 _RULE = (
-    click.option("--threshold", "k", type=click.FloatRange(min=0), required=True, metavar="K",
+    click.option("--threshold", "k", type=Worded("number", read_multiple), required=True, metavar="K",
                  help="How many times the noise a sample must lie from the median."),
     click.option("--polarity", type=click.Choice(["both", "pos", "neg"]), default="both", show_default=True,
                  help="Samples above the median, below it, or both."),
@@ -51,20 +63,26 @@ def _rule_options(command: Any) -> Any:
 @click.argument("out", metavar="OUT")
 @_rule_options
 @source_options
-@run_options
+@table_options
 @click.pass_context
 def detect_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str, k: float, **values: Any) -> None:
     """Find events: runs of samples further from the median than a multiple of the noise.
 
     OUT is a .csv, .npy, .arrow or .parquet table with the columns start, end, channel, amplitude, peak and
-    time_s, in order of start, then channel. Each event is in it once, however long it is.
+    time_s, in order of start, then channel. Each event is in it once, however long it is. Samples and channels are
+    numbers of the whole IN, also with --start and --channels; blocks count from --start. Of a batch, the table of
+    each NAME.* is NAME.npy, or what --format says.
     """
     from headrace.signals import Threshold
 
+    if values["block"] is not None and values["window"] is not None:
+        raise click.UsageError("--block and --window are two ways to judge a sample: give one, not both")
     rule = Threshold(k, **{name: values[name] for name in _NAMES})
     source, settings = SourceOptions.of(values), RunSettings.of(values)
+    if isinstance(source.channels, list):
+        source = replace(source, channels=sorted(set(source.channels)))  # the order of the table's rows
 
     def table_of(recording: Any) -> Any:
-        return recording.detect(rule)  # run as a flow is: by `to_file` with the same options
+        return recording.detect(InputEvents(rule, recording.first_sample, recording.channel_numbers))
 
     ctx.exit(transform(inputs, out, source, settings, table_of))

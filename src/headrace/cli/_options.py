@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headrace.signals import Recording
 
-__all__ = ["RunSettings", "SourceOptions", "Worded", "run_options", "size_type", "source_options"]
+__all__ = ["RunSettings", "SourceOptions", "Worded", "run_options", "size_type", "source_options", "table_options"]
 
 _MAX_CHANNELS = 1 << 20
 
@@ -128,8 +128,6 @@ _RUN = (
                  help="Most bytes that the run may add to the process; 64M is 64MB, 64MiB is 2^20 each."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads that work (default: the processors this process may use)."),
-    click.option("--out-dtype", type=Worded("dtype", read_dtype), metavar="DTYPE",
-                 help="Write in another dtype; integers are rounded, what does not fit is saturated and counted."),
     click.option("--force", is_flag=True, help="Replace an existing output."),
     click.option("--durable", is_flag=True, help="Flush the output to the disk before it appears."),
     click.option("--tmp", type=click.Path(exists=True, file_okay=False, writable=True), metavar="DIR",
@@ -141,6 +139,19 @@ _RUN = (
 )  # fmt: skip
 
 
+_SAMPLES = (
+    click.option("--out-dtype", type=Worded("dtype", read_dtype), metavar="DTYPE",
+                 help="Write in another dtype; integers are rounded, what does not fit is saturated and counted."),
+    click.option("--format", type=click.Choice(["npy", "wav", "bin"]),
+                 help="Of the outputs of a batch; bin is raw samples.  [default: npy]"),
+)  # fmt: skip
+
+_TABLES = (
+    click.option("--format", type=click.Choice(["csv", "npy", "arrow", "parquet"]),
+                 help="Of the tables of a batch.  [default: npy]"),
+)  # fmt: skip
+
+
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what a recording is; read them with `SourceOptions.of`."""
     return _with(_SOURCE, command)
@@ -148,7 +159,12 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how a flow runs; read them with `RunSettings.of`."""
-    return _with(_RUN, command)
+    return _with((*_SAMPLES, *_RUN), command)
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """As `run_options`, for flows that end in a table."""
+    return _with((*_TABLES, *_RUN), command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +201,19 @@ class RunSettings:
 
     memory: int
     threads: int | None
-    out_dtype: str | None
     force: bool
     durable: bool
     executor: str
     tmp: str | None
     as_json: bool
     no_progress: bool
+    format: str | None
+    out_dtype: str | None = None
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> RunSettings:
         """Pick from the values of a command."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     @property
     def shows_progress(self) -> bool:

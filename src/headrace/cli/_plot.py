@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ _EVENT_FIELDS = ("start", "end", "channel")
     "--events",
     metavar="TABLE",
     help="Shade the events of a .csv, .npy, .arrow or .parquet table with columns start, end and perhaps channel, in "
-    "samples and channels of IN.",
+    "samples and channels of IN whatever --start and --channels choose, as headrace signal detect writes it.",
 )
 @source_options
 @click.option(
@@ -59,6 +58,7 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     deeper the more there are.
     """
     from headrace.core.publish import PartFile, refuse_input_as_output
+    from headrace.core.span import Span
     from headrace.signals.envelope import measure
     from headrace.signals.marks import event_marks
     from headrace.signals.plot import draw, new_axes
@@ -70,13 +70,11 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     if Path(out).suffix.lower() not in _SUFFIXES:
         raise OutputError(f"a picture is called *{', *'.join(_SUFFIXES)}: got {out}", path=out)
     part_file = PartFile(out, job=f"plot {inputs} {values}", force=values["force"])
-    with replace(source, start=None, stop=None, channels=None).open(paths) as whole:
+    with source.open(paths) as shown:
         refuse_input_as_output(
             out, tuple(str(path) for path in (*paths, *([values["events"]] * bool(values["events"]))))
         )
-        chosen = whole if source.channels is None else whole[:, source.channels]
-        span = whole._span(source.start, source.stop)
-        shown = chosen[span.start : span.stop]
+        span = Span(shown.first_sample, shown.first_sample + len(shown))
         ax = new_axes(shown.n_channels)
         events = None if values["events"] is None else read_events(values["events"])
         marks = None if events is None else event_marks(events, span, shown.channel_numbers)

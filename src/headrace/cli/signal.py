@@ -34,8 +34,8 @@ def command() -> None:
     appears complete or not at all.
 
     Several IN, or a pattern in quotes, are a batch: OUT is a folder, made if it is missing, in which NAME.npy
-    is written for each NAME.*, and a file that fails does not stop the rest (exit code 3). With --concat they
-    are one recording. The output's bytes do not depend on --memory, --threads or --executor.
+    (or what --format says) is written for each NAME.*, and a file that fails does not stop the rest (exit code
+    3). With --concat they are one recording. The output's bytes do not depend on --memory, --threads or --executor.
     """
 
 

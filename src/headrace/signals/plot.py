@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ from headrace.core.span import Span
 from headrace.errors import MissingExtra, SchemaError
 from headrace.signals.envelope import Envelope, envelope
 from headrace.signals.marks import Marks, event_marks
+from headrace.signals.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from headrace.core.arrays import Array
-    from headrace.signals.recording import Recording
 
 __all__ = ["draw", "new_axes", "plot"]
 
@@ -54,8 +55,9 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     spacing : float, optional
         Distance between the base lines of two channels, in units of the samples; chosen from their range if not given.
     events : structured ndarray or iterable of them, optional
-        Events to shade, with fields ``start`` and ``end`` in samples of `recording`, and ``channel`` unless an event is
-        on all of them. Where they crowd, the shade is the deeper the more there are.
+        Events to shade, with fields ``start`` and ``end`` and, unless an event is on all channels, ``channel``, all
+        counted in `recording`, as ``recording.detect`` gives them. Where they crowd, the shade is the deeper the more
+        there are.
     **line
         For the lines, such as ``color`` and ``linewidth``; see `matplotlib.lines.Line2D`.
 
@@ -91,7 +93,7 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     part = part if start is None and stop is None else part[span.start : span.stop]
     found = envelope(part, width)
     pieces = [events] if isinstance(events, np.ndarray) else events
-    marks = None if pieces is None else event_marks(pieces, span, part.channel_numbers)
+    marks = None if pieces is None else event_marks(pieces, span, _places(recording, channels))
     draw(ax, part, found, first=span.start, spacing=spacing, marks=marks, **line)
     return ax
 
@@ -185,6 +187,12 @@ def _shade(ax: Any, marks: Marks, ends: Array, offsets: Array) -> None:
     ax.imshow(picture, extent=(*ends, bottom, top), aspect="auto", interpolation="nearest", zorder=0.5)
     ax.set_xlim(*limits)
     ax.set_ylim(low, high)
+
+
+def _places(recording: Recording, channels: Any) -> tuple[int, ...]:
+    """Give the places of channels in a recording, which may itself be a part of another."""
+    whole = Recording(recording.source, replace(recording._labels, channel_numbers=None))
+    return (whole if channels is None else whole[:, channels]).channel_numbers
 
 
 def _time_unit(duration_s: float | None) -> tuple[float, str]:

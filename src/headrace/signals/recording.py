@@ -43,12 +43,15 @@ class Labels:
         Of the samples, such as ``"uV"``.
     channel_numbers : tuple of int or None
         Which channels of the file or array these are; ``None`` for all of them in order.
+    first_sample : int
+        Number of the first sample in the file or array.
     """
 
     t0: float = 0.0
     channel_names: tuple[str, ...] | None = None
     units: str | None = None
     channel_numbers: tuple[int, ...] | None = None
+    first_sample: int = 0
 
     def select(self, channels: list[int]) -> Labels:
         """Keep the names and numbers of some channels."""
@@ -135,6 +138,11 @@ class Recording(Closeable):
     def channel_numbers(self) -> tuple[int, ...]:
         """Which channels of the file or array these are, counted from 0."""
         return self._labels.channel_numbers or tuple(range(self.n_channels))
+
+    @property
+    def first_sample(self) -> int:
+        """Which sample of the file or array, counted from 0, is the first of this recording."""
+        return self._labels.first_sample
 
     @property
     def units(self) -> str | None:
@@ -285,7 +293,8 @@ class Recording(Closeable):
 
     def _between(self, span: Span) -> Recording:
         shift = span.start / self.fs if self.fs else 0.0
-        return Recording(TimeView(self._random(), span), replace(self._labels, t0=self.t0 + shift))
+        labels = replace(self._labels, t0=self.t0 + shift, first_sample=self.first_sample + span.start)
+        return Recording(TimeView(self._random(), span), labels)
 
     def _of_channels(self, key: Any) -> Recording:
         if isinstance(key, slice) and key == slice(None):
