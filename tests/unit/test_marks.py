@@ -51,6 +51,14 @@ def test_positions_beyond_32_bits_keep_their_place() -> None:
     assert (found.counts[0, 599], found.counts.sum()) == (1, 1)
 
 
+def test_events_at_the_end_of_64_bits_are_where_they_are() -> None:
+    far = 2**63 - 1
+    assert event_marks([np.array([(far, far)], EVENT[:2])], Span(0, 1000), [0]).n_events == 0
+    unsigned = np.array([(5, 2**64 - 1), (2**64 - 4, 2**64 - 1)], [("start", "u8"), ("end", "u8")])
+    found = event_marks([unsigned], Span(0, 10), [0])
+    assert (found.n_events, found.counts[0].tolist()) == (1, [0] * 5 + [1] * 5)
+
+
 def test_no_more_columns_than_samples_and_none_without_events() -> None:
     found = event_marks([], Span(5, 8), [0])
     assert (found.counts.shape, found.n_events) == ((1, 3), 0)

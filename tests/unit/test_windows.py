@@ -123,6 +123,40 @@ def test_events_whose_window_does_not_fit_are_counted() -> None:
     assert len(windows(REC, length=8, events=table)) == 3  # without the gap
 
 
+FAR = 2**63
+
+
+@pytest.mark.parametrize("align", ["start", "centre", "peak"])
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+def test_events_at_the_end_of_64_bits_have_no_window(align: str, dtype: str) -> None:
+    places = [(FAR - 10, FAR - 5, FAR - 6), (FAR - 2, FAR - 1, FAR - 1), (50, 52, 50), (0, FAR - 1, FAR - 1)]
+    places += [(-FAR, -FAR + 1, -FAR), (-FAR, FAR - 1, -FAR)] if dtype == "i8" else [(2 * FAR - 8, 2 * FAR - 1, FAR)]
+    events = np.array(places, [(name, dtype) for name in ("start", "end", "peak")])
+    ds = windows(from_array(np.arange(100.0)), length=10, events=events, align=align)
+    kept = [2, 3] if align == "start" else [2]
+    assert (ds.take(range(len(ds)))["event"].tolist(), ds.dropped) == (kept, len(places) - len(kept))
+
+
+def test_a_row_beyond_64_bits_is_an_index_error() -> None:
+    ds = windows(from_array(np.arange(100.0)), length=10)
+    with pytest.raises(IndexError, match=f"row {2 * FAR - 1} of"):
+        ds.take(np.array([2 * FAR - 1], np.uint64))
+
+
+@pytest.mark.parametrize("size", [FAR, 10**30, str(FAR)], ids=repr)
+@pytest.mark.parametrize("name", ["length", "hop"])
+def test_lengths_that_no_integer_holds_are_refused(name: str, size: int | str) -> None:
+    with pytest.raises(SchemaError, match=f"{name}= is at most"):
+        windows(from_array(np.zeros(9)), **{"length": 3, name: size})
+    assert len(windows(from_array(np.zeros(9)), **{"length": 3, name: FAR - 1})) == (name == "hop")
+
+
+def test_a_channel_that_its_field_cannot_hold_is_refused() -> None:
+    events = np.array([(4, 5, 2**31)], [("start", "i8"), ("end", "i8"), ("channel", "i8")])
+    with pytest.raises(SchemaError, match="channel 2147483648"):
+        windows(from_array(np.zeros(9)), length=3, events=events)
+
+
 def test_detected_events_become_training_windows(rng: np.random.Generator) -> None:
     x = rng.standard_normal((20_000, 2)).astype(np.float32)
     rec = from_array(x, fs=1000)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from headrace.errors import SchemaError
 
-__all__ = ["whole_number"]
+if TYPE_CHECKING:
+    from headrace.core.arrays import Array
+
+__all__ = ["int64_array", "whole_number"]
+
+_MOST = 2**63 - 1
 
 
 def whole_number(name: str, value: Any, *, least: int) -> int:
-    """Take a whole number of at least `least`, of any integer type.
+    """Take a whole number of at least `least`, of any integer type, that 64 bits hold.
 
     Raises
     ------
@@ -24,4 +31,13 @@ def whole_number(name: str, value: Any, *, least: int) -> int:
         raise SchemaError(f"{name}= is a whole number: got {value!r}") from error
     if number < least:
         raise SchemaError(f"{name}= is at least {least}: got {number}")
+    if number > _MOST:
+        raise SchemaError(f"{name}= is at most {_MOST}: got {number}")
     return number
+
+
+def int64_array(values: Array) -> Array:
+    """Take an array of integers as int64; what lies beyond, of uint64, becomes the largest."""
+    return (
+        np.minimum(values, np.uint64(_MOST)).astype(np.int64) if values.dtype == np.uint64 else values.astype(np.int64)
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.checks import int64_array
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def event_marks(events: Iterable[Array], span: Span, channels: Sequence[int], *,
         names = part.dtype.names or ()
         if "start" not in names or "end" not in names:
             raise SchemaError(f"events have fields start and end: got {', '.join(names) or part.dtype}")
-        start = part["start"].astype(np.int64)
-        end = np.maximum(part["end"].astype(np.int64), start + 1)
+        start = np.minimum(int64_array(part["start"]), span.stop)  # so that one more is an int64, too
+        end = np.maximum(int64_array(part["end"]), start + 1)
         inside = (end > span.start) & (start < span.stop)
         row = np.full(len(part), len(known))
         if "channel" in names:

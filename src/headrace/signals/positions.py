@@ -6,6 +6,7 @@ import operator
 import re
 from typing import Any
 
+from headrace.core.checks import whole_number
 from headrace.errors import SchemaError
 
 __all__ = ["parse_length", "parse_position"]
@@ -79,7 +80,7 @@ def parse_length(name: str, length: Any, fs: float | None) -> int:
     samples = parse_position(length, 0, fs)
     if samples < 1:
         raise SchemaError(f"{name}= is at least 1 sample: got {length!r}")
-    return samples
+    return whole_number(name, samples, least=1)
 
 
 def _from_time(text: str, fs: float | None) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.core.checks import int64_array
 from headrace.errors import SchemaError
 from headrace.signals.window_places import AroundEvents
 
@@ -166,11 +167,11 @@ class Windows:
         asked = np.asarray(indices)
         if asked.ndim != 1 or (asked.dtype.kind not in "iu" and asked.size):
             raise SchemaError(f"take() wants row numbers, shape (k,): got {asked.dtype} of shape {asked.shape}")
-        n, asked = len(self), asked.astype(np.int64)
-        beyond = np.flatnonzero((asked < -n) | (asked >= n))
+        n, rows = len(self), int64_array(asked)
+        beyond = np.flatnonzero((rows < -n) | (rows >= n))
         if len(beyond):
             raise IndexError(f"row {asked[beyond[0]]} of a dataset of {n:,} windows")
-        return np.where(asked < 0, asked + n, asked)
+        return np.where(rows < 0, rows + n, rows)
 
     def _arrays(self, k: int, out: Mapping[str, Array] | None) -> dict[str, Array]:
         fields, given = self.fields, dict(out or {})

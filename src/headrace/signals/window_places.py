@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from headrace.core.checks import int64_array
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class AroundEvents:
         )
         inside = stretch >= 0
         at = stretch[inside]
-        inside[inside] = starts[inside] + length <= stretches.start[at] + stretches.size[at]
+        inside[inside] = starts[inside] <= stretches.start[at] + stretches.size[at] - length  # a start may be any int64
         self.kept = np.flatnonzero(inside)
         self.dropped = len(starts) - len(self.kept)
         self._stretch, self._starts = stretch[inside], starts[inside]
@@ -150,7 +151,7 @@ def column(table: Any, name: str, *, whole: bool = True) -> Array:
             f"column {name!r} of events has dtype {values.dtype} and shape {values.shape}: it takes one "
             f"{'whole number' if whole else 'value'} for each event"
         )
-    return values.astype(np.int64) if whole else values
+    return int64_array(values) if whole else values
 
 
 def _stretch_of(starts: Array, stretches: Stretches, recording: int) -> Array:
@@ -165,10 +166,12 @@ def _window_starts(events: Any, length: int, align: str) -> Array:
     if align == "start":
         return column(events, "start")
     if align == "peak":
-        return column(events, "peak") - length // 2
-    start, end = column(events, "start"), column(events, "end")
-    middle: Array = start + (end - start) // 2
-    return middle - length // 2
+        place = column(events, "peak")
+    else:
+        start, end = column(events, "start"), column(events, "end")
+        place = (start >> 1) + (end >> 1) + (start & end & 1)  # half their sum, which 64 bits might not hold
+    found: Array = np.maximum(place, -1) - length // 2  # no window lies around what comes before the recording
+    return found
 
 
 def _described(table: Any) -> str:

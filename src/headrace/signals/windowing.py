@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["windows"]
 
+_MOST_CHANNEL = 2**31 - 1
+
 
 def windows(
     recordings: Recording | SampleFlow | Iterable[Recording | SampleFlow],
@@ -101,6 +103,8 @@ def windows(
     channels = None
     if all(has_column(table, "channel") for table in tables):
         channels = np.concatenate([column(table, "channel") for table in tables])[around.kept]
+        if len(channels) and channels.max() > _MOST_CHANNEL:
+            raise SchemaError(f"an event is on channel {channels.max()}; channels are counted up to {_MOST_CHANNEL}")
     return Windows(readers, stretches, around, length=size, labels=found, channels=channels)
 
 
