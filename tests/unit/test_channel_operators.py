@@ -79,6 +79,15 @@ def test_excluded_channels_do_not_count_and_are_referenced_all_the_same() -> Non
     assert found.tolist() == [[-1, 0, 98, 1], [0, 0, -905, 3]]
 
 
+def test_groups_may_have_names(signal: np.ndarray) -> None:
+    named = CommonReference(groups={"left": range(3), "right": [3, 4]}, exclude=[1])
+    plain = CommonReference(groups=[range(3), [3, 4]], exclude=[1])
+    assert repr(named) == "CommonReference('median', groups={'left': [0, 1, 2], 'right': [3, 4]}, exclude=[1])"
+    assert (named.groups, named.names, plain.names) == (plain.groups, ("left", "right"), None)
+    found, expected = (from_array(signal).pipe(each).to_array() for each in (named, plain))
+    assert found.tobytes() == expected.tobytes()
+
+
 def test_a_nan_takes_its_group_with_it_and_no_other() -> None:
     x = np.arange(24, dtype=np.float32).reshape(4, 6)
     x[2, 1] = np.nan
@@ -111,7 +120,13 @@ def test_a_half_is_rounded_once_where_integers_follow(signal: np.ndarray) -> Non
         ({"groups": [[0], []]}, "at least one channel"),
         ({"groups": [[0, 1], [1]]}, "channel 1 is in group 0 and in group 1"),
         ({"groups": [[0, 0]]}, "channel 0 is in group 0 and in group 0"),
-        ({"groups": [0, 1]}, "list of channel numbers: got 0"),
+        ({"groups": [0, 1]}, r"groups\[0\]= is a list of channel numbers: got 0"),
+        ({"groups": {"a": [0, 1], "b": [1]}}, "channel 1 is in group 'a' and in group 'b'"),
+        ({"groups": {"a": 0}}, r"groups\['a'\]= is a list of channel numbers: got 0"),
+        ({"groups": {"a": [0], "b": [-1]}}, r"groups\['b'\]= is at least 0: got -1"),
+        ({"groups": {"a": [0], "b": []}}, r"at least one channel: got {'a': \[0\], 'b': \[\]}"),
+        ({"groups": {}}, "at least one group"),
+        ({"groups": {"a": [0, 1], "b": [2]}, "exclude": [2]}, "group 'b' .channels 2. has no channel left"),
         ({"groups": 3}, "list of lists"),
         ({"groups": [[-1]]}, "at least 0: got -1"),
         ({"groups": [[0.5]]}, "whole number"),
@@ -256,6 +271,7 @@ OPERATORS = [
     CommonReference(),
     CommonReference("mean"),
     CommonReference(groups=[[0, 1], [2]], exclude=[1]),
+    CommonReference(groups={"a": [0, 1], "b": [2]}, exclude=[1]),
     PhaseShift(0.5),
     PhaseShift(0.5, taps=32),
     PhaseShift(0.25),

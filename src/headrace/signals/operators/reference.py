@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
@@ -32,9 +33,9 @@ class CommonReference:
     ----------
     method : {"median", "mean"}
         What is subtracted. The median of an even number of channels is half the sum of the middle two.
-    groups : sequence of sequences of int, optional
+    groups : mapping of str to sequences of int, or sequence of sequences of int, optional
         Channels that share a reference, by number from 0; a channel is in one group at most. Channels in no group are
-        left as they are. Default: one group of all channels.
+        left as they are. The names of a mapping are for errors and ``repr``. Default: one group of all channels.
     exclude : sequence of int, optional
         Channels that no reference is computed from, such as dead ones. They still have their group's subtracted.
 
@@ -69,13 +70,14 @@ class CommonReference:
         self,
         method: Method = "median",
         *,
-        groups: Iterable[Iterable[int]] | None = None,
+        groups: Mapping[str, Iterable[int]] | Iterable[Iterable[int]] | None = None,
         exclude: Iterable[int] = (),
     ) -> None:
         if method not in get_args(Method):
             raise SchemaError(f"method= is 'median' or 'mean': got {method!r}")
         self.method: Method = method
-        self.groups = None if groups is None else _checked_groups(groups)
+        self.names = tuple(map(str, groups)) if isinstance(groups, Mapping) else None
+        self.groups = None if groups is None else self._checked_groups(groups)
         self.exclude = tuple(sorted(set(_channels("exclude", exclude))))
         self._wide = False
 
@@ -124,13 +126,43 @@ class CommonReference:
         for number, group in enumerate(groups):
             if n_channels and not (members == number).any():
                 raise SchemaError(
-                    f"group {number} (channels {_listed(group)}) has no channel left to compute a reference from: "
-                    f"exclude= names all of them"
+                    f"group {self._key(number)} (channels {_listed(group)}) has no channel left to compute a reference "
+                    "from: exclude= names all of them"
                 )
         return members, targets
 
+    def _checked_groups(
+        self, groups: Mapping[str, Iterable[int]] | Iterable[Iterable[int]]
+    ) -> tuple[tuple[int, ...], ...]:
+        try:
+            given = list(groups.values() if isinstance(groups, Mapping) else groups)
+        except TypeError as error:
+            raise SchemaError(
+                f"groups= is a list of lists of channel numbers, or a mapping of names to such lists: got {groups!r}"
+            ) from error
+        found = tuple(tuple(_channels(f"groups[{self._key(n)}]", group)) for n, group in enumerate(given))
+        if not found or not all(found):
+            raise SchemaError(f"groups= is at least one group of at least one channel: got {self._shown(found)}")
+        place: dict[int, int] = {}
+        for number, group in enumerate(found):
+            for channel in group:
+                if channel in place:
+                    raise SchemaError(
+                        f"channel {channel} is in group {self._key(place[channel])} and in group "
+                        f"{self._key(number)}: once at most"
+                    )
+                place[channel] = number
+        return found
+
+    def _key(self, number: int) -> str:
+        return str(number) if self.names is None else repr(self.names[number])
+
+    def _shown(self, groups: tuple[tuple[int, ...], ...]) -> str:
+        lists = [list(group) for group in groups]
+        return str(lists if self.names is None else dict(zip(self.names, lists, strict=True)))
+
     def __repr__(self) -> str:
-        groups = "" if self.groups is None else f", groups={[list(group) for group in self.groups]}"
+        groups = "" if self.groups is None else f", groups={self._shown(self.groups)}"
         exclude = f", exclude={list(self.exclude)}" if self.exclude else ""
         return f"CommonReference({self.method!r}{groups}{exclude})"
 
@@ -145,22 +177,6 @@ def _channels(name: str, given: Iterable[int]) -> list[int]:
     except TypeError as error:
         raise SchemaError(f"{name}= is a list of channel numbers: got {given!r}") from error
     return [whole_number(f"a channel of {name}", channel, least=0) for channel in found]
-
-
-def _checked_groups(groups: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
-    try:
-        found = tuple(tuple(_channels("groups", group)) for group in groups)
-    except TypeError as error:
-        raise SchemaError(f"groups= is a list of lists of channel numbers: got {groups!r}") from error
-    if not found or not all(found):
-        raise SchemaError(f"groups= is at least one group of at least one channel: got {[list(g) for g in found]}")
-    place: dict[int, int] = {}
-    for number, group in enumerate(found):
-        for channel in group:
-            if channel in place:
-                raise SchemaError(f"channel {channel} is in group {place[channel]} and in group {number}: once at most")
-            place[channel] = number
-    return found
 
 
 def _listed(channels: Sequence[int]) -> str:
