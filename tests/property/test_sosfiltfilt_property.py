@@ -137,6 +137,15 @@ def test_a_signal_no_longer_than_the_padding_is_refused_as_scipy_does(n: int) ->
         from_array(np.ones(n)).pipe(SosFiltFilt(DESIGNS["band"]))
 
 
+def test_a_segment_too_short_is_named() -> None:
+    recording = from_array(np.ones(300), segments=[0, 100, 110])
+    flow = recording.pipe(SosFiltFilt(DESIGNS["band"]))
+    with pytest.raises(SchemaError, match=r"33 samples.*got 10; .*leave out --zero-phase") as caught:
+        flow.to_array()
+    (note,) = caught.value.__notes__
+    assert note == f"in segment 1 of {recording.source!r}, samples [100, 110)"
+
+
 def test_an_empty_signal_stays_empty() -> None:
     assert from_array(np.ones((0, 4), np.float32)).pipe(SosFiltFilt(DESIGNS["band"])).to_array().shape == (0, 4)
 

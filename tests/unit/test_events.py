@@ -15,7 +15,7 @@ from headrace.core.chunk import Chunk
 from headrace.core.operator import Spec
 from headrace.core.span import Span
 from headrace.errors import OutputError, SchemaError
-from headrace.signals import EVENT, Threshold, detector
+from headrace.signals import EVENT, Threshold, detector, from_array
 from headrace.signals.events.pieces import PIECE, Pieces
 from headrace.signals.events.waiting import WaitingRows
 
@@ -31,6 +31,10 @@ def work(
     last = span.stop == len(x)
     block = Block(offset, span, last, Chunk(window, x[window.start : window.stop].copy()), channels)
     return Outcome(offset, span, last, channels, found.work(found.plan(spec), block))
+
+
+def spans(chunk: np.ndarray, start: int) -> list[tuple[int, int]]:
+    return []
 
 
 def rows_of(found: Any, x: np.ndarray, **fold: Any) -> np.ndarray:
@@ -77,6 +81,41 @@ def test_an_event_has_its_place_amplitude_peak_and_time() -> None:
     x[42] = x[43] = 70
     (row,) = rows_of(Threshold(5), x, t0=2.0)
     assert row.tolist() == (40, 45, 0, 70.0, 42, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda rec: rec.detect(Threshold(3), block=5), r"block= goes with a function: Threshold\(3.0\) is a detector"),
+        (lambda rec: rec.detect(detector(spans), halo=5, block=2), "halo=, block= goes with a function"),
+        (lambda rec: rec.detect(Threshold), r"Threshold is a class: make a detector of it, Threshold\(...\)"),
+        (lambda rec: rec.detect(5), "a function: got 5"),
+    ],
+)
+def test_what_is_no_detector_is_refused_with_what_to_write(give: Any, words: str) -> None:
+    with pytest.raises(SchemaError, match=words):
+        give(from_array(np.zeros(10)))
+
+
+@pytest.mark.parametrize(("block", "expected"), [(10, (8, 10, 9.5, 9)), (20, (8, 14, 7.0, 12))])
+def test_the_peak_of_an_event_that_was_cut_lies_inside_it(block: int, expected: tuple[float, ...]) -> None:
+    def first_only(chunk: np.ndarray, start: int) -> list[tuple[float, ...]]:
+        return [(8, 14, 0, 7.0, 12)] if start == 0 else []  # the next block does not know of it
+
+    x = np.zeros(40)
+    x[8:14] = [9, 9.5, 1, 1, 7, 1]
+    (row,) = from_array(x).detect(first_only, block=block, halo=5).to_array()
+    assert row[["start", "end", "amplitude", "peak"]].tolist() == expected
+
+
+def test_joined_pieces_have_the_peak_that_was_reported() -> None:
+    def quiet(chunk: np.ndarray, start: int) -> list[tuple[float, ...]]:
+        return [(8, 24, 0, 0.5, 12)] if start <= 8 and start + len(chunk) >= 24 else []  # an amplitude of its own kind
+
+    x = np.zeros(40)
+    x[8:24] = 100
+    (row,) = from_array(x).detect(quiet, block=10, halo=30).to_array()
+    assert row[["start", "end", "amplitude", "peak"]].tolist() == (8, 24, 0.5, 12)
 
 
 def test_time_is_nan_without_a_rate() -> None:

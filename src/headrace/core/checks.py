@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from headrace.errors import SchemaError
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
 
-__all__ = ["int64_array", "whole_number"]
+__all__ = ["finite_number", "int64_array", "whole_number"]
 
 _MOST = 2**63 - 1
 
@@ -33,6 +34,24 @@ def whole_number(name: str, value: Any, *, least: int) -> int:
         raise SchemaError(f"{name}= is at least {least}: got {number}")
     if number > _MOST:
         raise SchemaError(f"{name}= is at most {_MOST}: got {number}")
+    return number
+
+
+def finite_number(name: str, value: Any, *, positive: bool = False) -> float:
+    """Take a finite number, of any real type but bool; with `positive`, one above 0.
+
+    Raises
+    ------
+    SchemaError
+        If it is something else; names the argument.
+    """
+    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    try:
+        number = float(value) if known else math.nan
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
+    if not math.isfinite(number) or (positive and number <= 0):
+        raise SchemaError(f"{name}= is a {'positive' if positive else 'finite'} number: got {value!r}")
     return number
 
 

@@ -329,26 +329,30 @@ class SampleFlow:
         """Count the samples of output in each segment; one of unknown length for a stream."""
         if not isinstance(self._source, Source):
             return [None]
-        lengths: list[int | None] = []
-        for segment in self._source.segments:
-            spec = self._source.spec.with_n(segment.size)
-            for operator in self._operators:
-                spec = operator.plan(spec).out
-            lengths.append(spec.n or 0)
-        return lengths
+        return [counts[-1] for counts in self._segment_counts(self._source)]
 
     def _lengths(self) -> list[int | None]:
         """Count the samples of the source and after each operator, over all segments."""
         if not isinstance(self._source, Source):
             return [None] * len(self._specs)
-        counts = [0] * len(self._specs)
-        for segment in self._source.segments:
-            spec = self._source.spec.with_n(segment.size)
-            counts[0] += segment.size
-            for place, operator in enumerate(self._operators, start=1):
-                spec = operator.plan(spec).out
-                counts[place] += spec.n or 0
-        return list(counts)
+        total = [0] * len(self._specs)
+        for counts in self._segment_counts(self._source):
+            total = [a + b for a, b in zip(total, counts, strict=True)]
+        return list(total)
+
+    def _segment_counts(self, source: Source) -> Iterator[list[int]]:
+        """Count, segment by segment, the samples of the source and after each operator."""
+        for number, segment in enumerate(source.segments):
+            spec, counts = source.spec.with_n(segment.size), [segment.size]
+            for operator in self._operators:
+                try:
+                    spec = operator.plan(spec).out
+                except SchemaError as error:
+                    if len(source.segments) > 1:
+                        error.add_note(f"in segment {number} of {source!r}, samples {segment}")
+                    raise
+                counts.append(spec.n or 0)
+            yield counts
 
     def _rows(self) -> list[tuple[str, str]]:
         """Give each stage, and what it gives, in words."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from headrace.core.checks import whole_number
+from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,20 @@ class Halo:
     def __post_init__(self) -> None:
         if self.left < 0 or self.right < 0:
             raise ValueError(f"a halo is never negative: got left={self.left}, right={self.right}")
+
+    @classmethod
+    def of(cls, samples: Any) -> Halo:
+        """Take what a user gives as ``halo=``: one number of samples for both sides, or (left, right).
+
+        Raises
+        ------
+        SchemaError
+            If it is neither.
+        """
+        sides = samples if isinstance(samples, (tuple, list)) else (samples, samples)
+        if len(sides) != 2:
+            raise SchemaError(f"halo= is one number of samples, or two, left and right: got {samples!r}")
+        return cls(*(whole_number("halo", side, least=0) for side in sides))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.core.checks import whole_number
+from headrace.core.checks import finite_number, whole_number
 from headrace.errors import SchemaError
+from headrace.signals.sos import checked_sos
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -39,7 +39,8 @@ def butter(N: int, Wn: Any, btype: str = "lowpass", *, fs: float | None = None) 
     Raises
     ------
     SchemaError
-        If an edge does not lie between 0 and half of `fs`, or SciPy refuses the design, in its own words.
+        If an edge does not lie between 0 and half of `fs`, the order is so high for this band that float64 does not
+        hold the filter, or SciPy refuses the design, in its own words.
     MissingExtra
         If SciPy is not installed.
 
@@ -90,7 +91,7 @@ def cheby1(
     >>> headrace.signals.cheby1(5, 0.1, 100, "highpass", fs=1000).shape
     (3, 6)
     """
-    return _sections("cheby1", N, Wn, btype, fs, rp=_number("rp", rp))
+    return _sections("cheby1", N, Wn, btype, fs, rp=finite_number("rp", rp))
 
 
 def cheby2(
@@ -126,7 +127,7 @@ def cheby2(
     >>> headrace.signals.cheby2(4, 60, [40, 60], "bandstop", fs=1000).shape
     (4, 6)
     """
-    return _sections("cheby2", N, Wn, btype, fs, rs=_number("rs", rs))
+    return _sections("cheby2", N, Wn, btype, fs, rs=finite_number("rs", rs))
 
 
 def firwin(
@@ -179,7 +180,7 @@ def firwin(
         fs=fs,
         numtaps=whole_number("numtaps", numtaps, least=1),
         cutoff=_edges("cutoff", cutoff, fs, most=None),
-        width=None if width is None else _number("width", width),
+        width=None if width is None else finite_number("width", width),
         window=_window(window),
         pass_zero=pass_zero if isinstance(pass_zero, str) else bool(pass_zero),
         scale=bool(scale),
@@ -214,49 +215,41 @@ def iirnotch(w0: float, Q: float, *, fs: float | None = None) -> Array:  # noqa:
     >>> headrace.signals.iirnotch(50, 30, fs=1000).shape
     (1, 6)
     """
-    quality = _number("Q", Q)
-    if quality <= 0:
-        raise SchemaError(f"Q= is the frequency over the width that is taken out, above 0: got {Q!r}")
+    quality = finite_number("Q", Q, positive=True)
     found = _design("iirnotch", fs=2.0 if fs is None else fs, w0=_edges("w0", w0, fs, most=1), Q=quality)
     return np.concatenate(found)[np.newaxis]
 
 
 def _sections(name: str, N: int, Wn: Any, btype: str, fs: float | None, **more: float) -> Array:  # noqa: N803
     order, edges = whole_number("N", N, least=1), _edges("Wn", Wn, fs)
-    return _design(name, fs=fs, N=order, Wn=edges, btype=str(btype), output="sos", **more)[0]
+    found = _design(name, fs=fs, N=order, Wn=edges, btype=str(btype), output="sos", **more)[0]
+    try:
+        checked_sos(found)
+    except SchemaError as error:
+        raise SchemaError(
+            f"{name}: the order {order} is too high for the {_band(np.atleast_1d(edges).tolist(), fs)}: float64 cannot "
+            "hold such a filter; take a lower order, such as 4, or a wider band"
+        ) from error
+    return found
 
 
 def _design(name: str, *, fs: float | None, **keywords: Any) -> tuple[Array, ...]:
     """Give what ``scipy.signal.<name>(fs=fs, **keywords)`` gives, in arrays of the caller's own."""
-    asked = {**keywords, "fs": None if fs is None else _rate(fs)}
+    asked = {**keywords, "fs": None if fs is None else finite_number("fs", fs, positive=True)}
     from headrace.signals.scipy_process import scipy_signal  # with json and subprocess
 
     return tuple(array.copy() for array in scipy_signal(name, tuple(sorted(asked.items()))))
 
 
-def _number(name: str, value: Any) -> float:
-    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not (known and math.isfinite(value)):
-        raise SchemaError(f"{name}= is a finite number: got {value!r}")
-    return float(value)
-
-
-def _rate(fs: Any) -> float:
-    rate = _number("fs", fs)
-    if rate <= 0:
-        raise SchemaError(f"fs= is a positive number of samples per second: got {fs!r}")
-    return rate
-
-
 def _edges(name: str, value: Any, fs: float | None, most: int | None = 2) -> float | tuple[float, ...]:
     """Check that edges rise and lie between 0 and half the rate; one alone is a number, as SciPy wants it."""
     several = isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1
-    edges = [_number(name, edge) for edge in (value if several else [value])]
+    edges = [finite_number(name, edge) for edge in (value if several else [value])]
     if not edges or (most is not None and len(edges) > most):
         count = {None: "at least one frequency", 1: "one frequency", 2: "one frequency, or two"}[most]
         raise SchemaError(f"{name}= is {count}: got {value!r}")
-    half, unit = (1.0, "") if fs is None else (_rate(fs) / 2, " Hz")
-    what = f"{'edge' if len(edges) == 1 else 'band'} {' to '.join(map(_spoken, edges))}{unit}"
+    half, unit = (1.0, "") if fs is None else (finite_number("fs", fs, positive=True) / 2, " Hz")
+    what = _band(edges, fs)
     limit = "1, which is half the rate (give fs= for hertz)" if fs is None else f"half of fs={_spoken(fs)} Hz"
     if any(later <= edge for edge, later in pairwise(edges)):
         raise SchemaError(f"{what} does not rise: write the lower edge first")
@@ -265,6 +258,11 @@ def _edges(name: str, value: Any, fs: float | None, most: int | None = 2) -> flo
     if edges[0] <= 0:
         raise SchemaError(f"{what} begins at 0 or below: every frequency lies between 0 and {_spoken(half)}{unit}")
     return tuple(edges) if several and most != 1 else edges[0]
+
+
+def _band(edges: list[float], fs: float | None) -> str:
+    unit = "" if fs is None else " Hz"
+    return f"{'edge' if len(edges) == 1 else 'band'} {' to '.join(map(_spoken, edges))}{unit}"
 
 
 def _spoken(number: float) -> str:
@@ -276,5 +274,5 @@ def _window(window: Any) -> Any:
     if isinstance(window, str):
         return window
     if isinstance(window, tuple):
-        return tuple(part if isinstance(part, str) else _number("window", part) for part in window)
-    return _number("window", window)
+        return tuple(part if isinstance(part, str) else finite_number("window", part) for part in window)
+    return finite_number("window", window)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core.flow import SampleFlow
 from headrace.core.rowflow import RowFlow
+from headrace.errors import SchemaError
 from headrace.signals.events import detector as function_detector
 
 if TYPE_CHECKING:
@@ -79,7 +80,14 @@ class Flow(SampleFlow):
         SchemaError
             If it cannot work on what the flow gives.
         """
-        if callable(getattr(detector, "work", None)) and not options:
+        if callable(getattr(detector, "work", None)):
+            if isinstance(detector, type):
+                raise SchemaError(f"{detector.__name__} is a class: make a detector of it, {detector.__name__}(...)")
+            if options:
+                raise SchemaError(
+                    f"{', '.join(f'{name}=' for name in options)} goes with a function: {detector!r} is a detector, "
+                    "which was given its own when it was made"
+                )
             return self.tabulate(detector)  # type: ignore[arg-type]
         return self.tabulate(function_detector(detector, **options))  # type: ignore[arg-type]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.core import registry
-from headrace.core.checks import whole_number
+from headrace.core.checks import finite_number, whole_number
 from headrace.core.files import regular_file
 from headrace.errors import FormatError, SchemaError
 from headrace.signals.recording import Labels, Recording
@@ -321,10 +320,4 @@ def _check_axis(axis: int) -> None:
 
 
 def _rate(fs: Any) -> float | None:
-    if fs is None:
-        return None
-    known = isinstance(fs, (int, float, np.integer, np.floating)) and not isinstance(fs, bool)
-    rate = float(fs) if known else math.nan
-    if not (math.isfinite(rate) and rate > 0):
-        raise SchemaError(f"fs= is a positive number of samples per second: got {fs!r}")
-    return rate
+    return None if fs is None else finite_number("fs", fs, positive=True)

@@ -11,7 +11,7 @@ from headrace.errors import SchemaError
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
 
-__all__ = ["finite_numbers", "spread"]
+__all__ = ["check_count", "finite_numbers", "spread"]
 
 
 def finite_numbers(name: str, given: Any) -> Array:
@@ -32,6 +32,18 @@ def finite_numbers(name: str, given: Any) -> Array:
     return values
 
 
+def check_count(name: str, values: Array, n_channels: int) -> None:
+    """Refuse numbers that are neither one nor one for each channel.
+
+    Raises
+    ------
+    SchemaError
+        Names the argument.
+    """
+    if len(values) not in (1, n_channels):
+        raise SchemaError(f"{name}= has {len(values)} numbers for {n_channels} channel(s): give one, or one for each")
+
+
 def spread(names: tuple[str, str], first: Array, second: Array, n_channels: int) -> tuple[Array, Array]:
     """Give two rows of numbers the same length: 1, or one number for each channel.
 
@@ -41,10 +53,7 @@ def spread(names: tuple[str, str], first: Array, second: Array, n_channels: int)
         If there are neither one nor `n_channels` of them; names the argument.
     """
     for name, values in zip(names, (first, second), strict=True):
-        if len(values) not in (1, n_channels):
-            raise SchemaError(
-                f"{name}= has {len(values)} numbers for {n_channels} channel(s): give one, or one for each"
-            )
+        check_count(name, values, n_channels)
     width = max(len(first), len(second))
     return (
         np.ascontiguousarray(np.broadcast_to(first, width)),

@@ -51,10 +51,7 @@ class Detector:
         if not callable(self.fn):
             raise SchemaError(f"detector takes a function: got {self.fn!r}")
         object.__setattr__(self, "block", whole_number("block", self.block, least=1))
-        sides = self.halo if isinstance(self.halo, (tuple, list)) else (self.halo, self.halo)
-        if len(sides) != 2:
-            raise SchemaError(f"halo= is one number of samples, or two, left and right: got {self.halo!r}")
-        object.__setattr__(self, "_halo", Halo(*(whole_number("halo", side, least=0) for side in sides)))
+        object.__setattr__(self, "_halo", Halo.of(self.halo))
 
     def plan(self, inp: Spec) -> BlockPlan:
         """See `headrace.core.blockwise.BlockFunction.plan`."""
@@ -154,7 +151,8 @@ def detector(
 
     An event without amplitude and peak gets them: the sample farthest from the median of its channel in the block
     (NaN, and the first sample, for complex and bool samples, and where a NaN leaves no median). Of joined pieces, that
-    with the farther peak counts, or if `fn` named amplitudes that with the larger magnitude.
+    with the farther peak counts, or if `fn` named amplitudes that with the larger magnitude. A piece that was cut off
+    from the peak that `fn` named, and is joined to no other, gets its own in the same way.
 
     `fn` must be pure: it is called from several threads at once, in any order, perhaps more than once. The array is
     its own, to change or to keep. What it raises keeps its type, and gets a note of the block.

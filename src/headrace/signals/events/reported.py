@@ -136,8 +136,15 @@ class Reported:
         if self.amplitude is not None and self.peak is not None:
             rows["amplitude"], rows["peak"] = self.amplitude[inside], self.peak[inside]
             rows["distance"] = np.abs(rows["amplitude"])
-        elif len(rows):
-            _measure(rows, window[block.start - first : block.stop - first], block.start)
+            beyond = (rows["peak"] < rows["start"]) | (rows["peak"] >= rows["end"])  # in another block's piece
+        else:
+            beyond = np.ones(len(rows), bool)
+        if beyond.any():
+            cut = rows[beyond]
+            _measure(cut, window[block.start - first : block.stop - first], block.start)
+            if self.amplitude is not None:
+                cut["distance"] = np.nan  # counts only where no piece with a reported peak is joined
+            rows[beyond] = cut
         return rows
 
     def _refuse(self, wrong: Array, what: str) -> None:

@@ -65,10 +65,7 @@ class Map:
         if not callable(self.fn):
             raise SchemaError(f"Map takes a function: got {self.fn!r}")
         object.__setattr__(self, "block", whole_number("block", self.block, least=1))
-        sides = self.halo if isinstance(self.halo, (tuple, list)) else (self.halo, self.halo)
-        if len(sides) != 2:
-            raise SchemaError(f"halo= is one number of samples, or two, left and right: got {self.halo!r}")
-        object.__setattr__(self, "_halo", Halo(*(whole_number("halo", side, least=0) for side in sides)))
+        object.__setattr__(self, "_halo", Halo.of(self.halo))
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.core.checks import whole_number
+from headrace.core.checks import finite_number, whole_number
 from headrace.errors import SchemaError
 from headrace.signals.design import iirnotch
 
@@ -53,7 +53,7 @@ class Notch:
     """
 
     def __init__(self, freq: float, q: float = 30.0, *, harmonics: int = 1) -> None:
-        self.freq, self.q = _positive("freq", freq), _positive("q", q)
+        self.freq, self.q = finite_number("freq", freq, positive=True), finite_number("q", q, positive=True)
         self.harmonics = whole_number("harmonics", harmonics, least=1)
         self._wide = False
         self._filters: dict[float, Any] = {}  # by rate
@@ -102,10 +102,3 @@ class Notch:
     def __repr__(self) -> str:
         harmonics = f", harmonics={self.harmonics}" if self.harmonics > 1 else ""
         return f"Notch({self.freq!r}, q={self.q!r}{harmonics})"
-
-
-def _positive(name: str, value: Any) -> float:
-    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not (known and math.isfinite(value) and value > 0):
-        raise SchemaError(f"{name}= is a positive number: got {value!r}")
-    return float(value)

@@ -14,7 +14,7 @@ from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
-from headrace.signals.per_channel import finite_numbers
+from headrace.signals.per_channel import check_count, finite_numbers
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -102,10 +102,7 @@ class PhaseShift:
         if inp.dtype.kind == "c":
             raise SchemaError(f"PhaseShift takes real samples: got {inp.dtype}")
         channels = inp.n_channels
-        if len(self.shifts) not in (1, channels):
-            raise SchemaError(
-                f"shifts= has {len(self.shifts)} numbers for {channels} channel(s): give one, or one for each"
-            )
+        check_count("shifts", self.shifts, channels)
         responses, lags = self.impulse_response()
         halo = Halo(max(0, int(lags.max()) + self.taps - 1), max(0, -int(lags.min())))
         if len(lags) != channels:

@@ -91,7 +91,7 @@ class SosFiltFilt:
         if inp.n is not None and 0 < inp.n <= self.padlen:
             raise SchemaError(
                 f"sosfiltfilt prolongs both ends by {self.padlen} samples, which takes a longer signal: got {inp.n}; "
-                "filter it with SosFilt, or drop the segment"
+                "filter it with SosFilt (leave out --zero-phase), or leave the segment out"
             )
         kernel = self._sections.kernel(inp.dtype)
         narrow = float_dtype(inp.dtype)
