@@ -463,3 +463,40 @@ def test_neither_rich_nor_scipy_nor_matplotlib_is_imported_for_a_run(place: Path
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_wav_file_of_24_bits_stays_one(tmp_path: Path) -> None:
+    stored = np.random.default_rng(3).integers(-(2**23), 2**23, (700, 2)).astype(np.int32)
+    with signals.from_array(stored, 44_100) as rec:
+        rec.pipe().to_file(tmp_path / "in.wav", out_dtype="int24")
+    same, loud, array = run_all(
+        [
+            ("signal", "convert", "in.wav", "same.wav", "--out-dtype", "int24"),
+            ("signal", "convert", "in.wav", "loud.wav", "--out-dtype", "int24", "--scale", "2", "--json"),
+            ("signal", "convert", "in.wav", "in.npy", "--out-dtype", "int24"),
+        ],
+        tmp_path,
+    )
+    for done in (same, loud, array):
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "same.wav").read_bytes() == (tmp_path / "in.wav").read_bytes()
+    assert np.array_equal(np.load(tmp_path / "in.npy"), stored)
+    clipped = np.clip(2 * stored.astype(np.int64), -(2**23), 2**23 - 1)
+    assert json.loads(loud.stdout)["clipped"] == np.count_nonzero(clipped != 2 * stored)
+    with signals.open(tmp_path / "loud.wav") as rec:
+        assert np.array_equal(np.asarray(rec), clipped)
+
+
+def test_an_order_that_is_too_high_and_a_signal_too_short_say_what_to_type(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(20))
+    np.save(tmp_path / "a.npy", np.zeros(500))
+    band = ("--band", "300", "6000", "--fs", "30000")
+    high, short = run_all(
+        [
+            ("signal", "filter", "a.npy", "y.npy", "--butter", "400", *band),
+            ("signal", "filter", "x.npy", "y.npy", "--butter", "4", *band, "--zero-phase"),
+        ],
+        tmp_path,
+    )
+    assert_refused(high, "the order 400 is too high for the band 300 to 6000 Hz", "take a lower order")
+    assert_refused(short, "27 samples", "got 20", "leave out --zero-phase")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import scipy.io.wavfile
+import scipy.signal
 
 from headrace.core.chunk import Chunk
 from headrace.core.operator import Spec
 from headrace.core.span import Span
 from headrace.errors import FormatError, OutputExists, SchemaError, SourceChanged
-from headrace.signals import Scale, from_array, from_iter
+from headrace.signals import Scale, SosFiltFilt, from_array, from_iter
 from headrace.signals import open as open_recording
 from headrace.signals.sources import FileSource
 from headrace.signals.wave_sink import WavSink
@@ -169,6 +170,38 @@ def test_where_a_recorder_filled_in_no_size_the_samples_reach_to_the_end(
         assert np.array_equal(rec, x)
 
 
+@pytest.mark.parametrize("bits", [9, 20, 24])
+def test_values_in_a_wider_container_are_read_as_scipy_reads_them(tmp_path: Path, bits: int) -> None:
+    x = np.random.default_rng(1).integers(-(2**31), 2**31, (N, 2)) >> (32 - bits) << (32 - bits)
+    for frame, dtype in ((8, "<i4"), *([(4, "<i2")] * (bits == 9))):
+        stored = (x >> (32 - 4 * frame)).astype(dtype)
+        file = riff(fmt(1, 2, bits, frame=frame), chunk(b"data", stored.tobytes()))
+        with opened(tmp_path / "x.wav", file) as rec:
+            assert (rec.dtype, np.array_equal(rec, stored)) == (np.dtype(dtype), True)
+        assert np.array_equal(scipy.io.wavfile.read(tmp_path / "x.wav")[1], stored)
+
+
+def test_chunks_after_a_size_of_zero_are_no_samples(tmp_path: Path) -> None:
+    words = (chunk(b"LIST", b"INFOISFT"), chunk(b"id3 ", b"odd"))
+    for tail in (b"".join(words), b"".join(words)[:-1]):
+        with opened(tmp_path / "x.wav", riff(STEREO, chunk(b"data", b""), tail, size=0)) as rec:
+            assert rec.shape == (0, 2)
+    for tail in (words[0][:-1], words[0] + b"tail of samples!"):  # no whole chunks: what a recorder left
+        with opened(tmp_path / "x.wav", riff(STEREO, chunk(b"data", b""), tail, size=0)) as rec:
+            assert rec.shape == (len(tail) // 4, 2)
+
+
+def test_zero_phase_into_24_bits_is_rounded_once(tmp_path: Path) -> None:
+    sos = scipy.signal.butter(2, 0.2, output="sos")
+    x = (2.0**23 * np.random.default_rng(2).standard_normal((5000, 3))).astype(np.float32)
+    report = from_array(x, 48_000).pipe(SosFiltFilt(sos)).to_file(tmp_path / "x.wav", out_dtype="int24")
+    answer = np.rint(scipy.signal.sosfiltfilt(sos, x.astype(np.float64), axis=0))
+    expected = np.clip(answer, -(2**23), 2**23 - 1)
+    with open_recording(tmp_path / "x.wav") as rec:
+        assert np.abs(np.asarray(rec) - expected).max() <= 1  # the answer is that of float64 but for its last digits
+    assert report.clipped == np.count_nonzero(answer != expected)
+
+
 def test_no_samples_are_no_samples(tmp_path: Path) -> None:
     for tail in (b"", chunk(b"LIST", b"some words")):
         with opened(tmp_path / "x.wav", riff(STEREO, chunk(b"data", b""), tail)) as rec:
@@ -216,7 +249,9 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "40 bits": (riff(fmt(1, 2, 40), DATA), "40-bit PCM"),
     "half float": (riff(fmt(3, 2, 16), DATA), "16-bit float"),
     "31 bits of float": (riff(fmt(3, 2, 31), DATA), "31-bit float"),
-    "frames that do not fit": (riff(fmt(1, 2, 24, frame=8), DATA), r"frames of 8 bytes, and 2 x 24 bits take 6"),
+    "frames that do not fit": (riff(fmt(1, 2, 24, frame=7), DATA), r"frames of 7 bytes, and 2 x 24 bits take 6"),
+    "frames that are too wide": (riff(fmt(1, 2, 24, frame=10), DATA), r"frames of 10 bytes, and 2 x 24 bits take 6"),
+    "8 bits in a wider container": (riff(fmt(1, 1, 8, frame=2), DATA), r"frames of 2 bytes, and 1 x 8 bits take 1"),
     "frames of nothing": (riff(fmt(1, 2, 16, frame=0), DATA), "frames of 0 bytes"),
     "cut": (riff(STEREO, chunk(b"data", bytes(398), 400)), f"400 bytes.*has 398.*{RAW_HINT}.*truncate -s 440"),
     "cut at a frame": (riff(STEREO, chunk(b"data", bytes(396), 400)), f"has 396: it was truncated; .*{RAW_HINT}$"),
@@ -375,7 +410,7 @@ def test_above_4_gb_it_is_rf64(tmp_path: Path, frames: int, wide: bool) -> None:
         ("int16", 24_414.0625, 2, "24414.0625: write .npy"),
         ("int16", 2.0**32, 2, "up to 4294967295"),
         ("int8", 100, 2, "got int8: pass one of them as out_dtype="),
-        ("int64", 100, 2, "uint8, int16, int32, float32, float64; got int64"),
+        ("int64", 100, 2, "uint8, int16, int24, int32, float32, float64; got int64"),
         ("complex64", 100, 2, "got complex64"),
         ("float64", 100, 8192, "at most 65535 bytes"),
     ],

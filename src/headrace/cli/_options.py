@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.core.arrays import sample_dtype
+from headrace.core.arrays import delivered_dtype
 from headrace.core.sizes import parse_bytes
 from headrace.errors import SchemaError
 
@@ -87,7 +87,7 @@ def read_stored_dtype(text: str) -> str:
 
 def read_dtype(text: str) -> str:
     """Check that samples may be delivered in this dtype."""
-    sample_dtype(text)
+    delivered_dtype(text)
     return text
 
 
@@ -141,7 +141,8 @@ _RUN = (
 
 _SAMPLES = (
     click.option("--out-dtype", type=Worded("dtype", read_dtype), metavar="DTYPE",
-                 help="Write in another dtype; integers are rounded, what does not fit is saturated and counted."),
+                 help="Write in another dtype; integers are rounded, what does not fit is saturated and counted. int24 "
+                      "is stored in 3 bytes in .wav files, elsewhere as int32."),
     click.option("--format", type=click.Choice(["npy", "wav", "bin"]),
                  help="Of the outputs of a batch; bin is raw samples.  [default: npy]"),
 )  # fmt: skip

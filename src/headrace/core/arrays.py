@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from headrace.errors import SchemaError
 
-__all__ = ["Array", "DType", "byte_view", "float_dtype", "native", "sample_dtype", "widest"]
+__all__ = ["Array", "DType", "byte_view", "delivered_dtype", "float_dtype", "native", "sample_dtype", "widest"]
 
 Array: TypeAlias = npt.NDArray[Any]
 DType: TypeAlias = np.dtype[Any]
@@ -55,6 +55,24 @@ def sample_dtype(dtype: Any) -> DType:
     if found.kind not in "biufc" or found.itemsize > (16 if found.kind == "c" else 8):
         raise SchemaError(f"samples cannot have dtype {found}: use a bool, integer, float or complex dtype")
     return found
+
+
+def delivered_dtype(dtype: Any) -> tuple[DType, int | None]:
+    """Turn a user's ``out_dtype=`` into a NumPy dtype in native byte order, and how many of its bits values may take.
+
+    Examples
+    --------
+    >>> delivered_dtype(">i2"), delivered_dtype("int24")
+    ((dtype('int16'), None), (dtype('int32'), 24))
+
+    Raises
+    ------
+    SchemaError
+        If samples cannot have it.
+    """
+    if isinstance(dtype, str) and dtype == "int24":
+        return np.dtype(np.int32), 24
+    return native(sample_dtype(dtype)), None
 
 
 def native(dtype: DType) -> DType:

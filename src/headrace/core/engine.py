@@ -42,6 +42,8 @@ class Means:
         The most tasks to run at once.
     tmp : str or None
         Folder for temporary files; ``None`` for the system's.
+    bits : int or None
+        How many bits delivered integers may take, if fewer than their dtype's.
     tell : callable
         Called when something is done that gives no output yet, so that progress can be shown.
     """
@@ -52,7 +54,12 @@ class Means:
     chunk: int | None
     threads: int
     tmp: str | None = None
+    bits: int | None = None
     tell: Callable[[], object] = lambda: None
+
+    def casts(self, dtype: DType) -> bool:
+        """Whether samples of a dtype are delivered as something else."""
+        return dtype != self.dtype or self.bits is not None
 
 
 class Engine(Protocol):

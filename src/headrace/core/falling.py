@@ -119,9 +119,9 @@ class FallingEngine(Passes):
             found = bench.view(-2, (cell.span.size, *self._out.shape), self._out.dtype)
             compute(chain, read, Chunk(cell.span, found), bench, clock)
         clipped, before = 0, time.perf_counter()
-        if found.dtype != self._means.dtype:
+        if self._means.casts(found.dtype):
             narrow = bench.view(-1, found.shape, self._means.dtype)
-            clipped = cast_into(found, narrow)
+            clipped = cast_into(found, narrow, self._means.bits)
             found = narrow
             clock["cast"] = time.perf_counter() - before
         before = time.perf_counter()
@@ -139,7 +139,7 @@ class FallingEngine(Passes):
                 found = [unit * spec.sample_bytes for spec in specs]
                 sizes = [max(pair) for pair in zip(sizes, found, strict=True)] if len(sizes) > 1 else found
         out = unit * self._out.sample_bytes if any(chain.stages for chain in self._chains) else 0
-        cast = unit * self._out.n_channels * self._means.dtype.itemsize if self._out.dtype != self._means.dtype else 0
+        cast = unit * self._out.n_channels * self._means.dtype.itemsize if self._means.casts(self._out.dtype) else 0
         return [*sizes, out, cast]
 
     def _beside_passes(self, threads: int) -> int:

@@ -67,7 +67,7 @@ class SampleFlow:
         Folder for temporary files, by default the system's; needed by operators that go over a signal twice.
     out_dtype : dtype-like
         Deliver in another dtype. Integers are rounded half to even and saturated, NaN becomes 0, and the values that
-        did not fit are counted in the report.
+        did not fit are counted in the report. ``"int24"`` is int32 within 24 bits, which .wav files store in 3 bytes.
     """
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
@@ -210,7 +210,7 @@ class SampleFlow:
             See `run`.
         """
         chosen = RunOptions.of(self, options)
-        job = f"{self._source!r} {self._operators!r} {chosen.dtype}"
+        job = f"{self._source!r} {self._operators!r} {chosen.dtype} {chosen.bits}"
         sink = file_sink(path, job=job, force=force, durable=durable)
         return self._transfer(lambda _: sink, chosen)
 
@@ -303,7 +303,7 @@ class SampleFlow:
                 refuse_input_as_output(output, self._source.paths)
             done = 0
             try:
-                sink.open(replace(self.spec, dtype=options.dtype))
+                sink.open(replace(self.spec, dtype=options.dtype, bits=options.bits))
                 engine.begin(options.budget)
                 with closing(engine.deliver(gate)) as work:
                     for count in work:

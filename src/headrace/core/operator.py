@@ -50,12 +50,15 @@ class Spec:
         Of the samples.
     fs : float or None
         Samples per second, hertz, where known.
+    bits : int or None
+        How many bits integers take, where it is known to be fewer than the dtype's.
     """
 
     n: int | None
     shape: tuple[int, ...]
     dtype: DType
     fs: float | None = None
+    bits: int | None = None
 
     @property
     def n_channels(self) -> int:

@@ -118,7 +118,7 @@ class PullEngine:
         self._means, self._multiple = means, multiple
         self.sections = Sections(source, operators)
         self._spec = self.sections.spec
-        self._casts = self._spec.dtype != means.dtype
+        self._casts = means.casts(self._spec.dtype)
         self._in_order = in_order
         self._need = self._demand()
         self.samples = self.threads = 0
@@ -219,7 +219,7 @@ class PullEngine:
         wide = Chunk(out.span, bench.view(-2, (out.span.size, *self._spec.shape), self._spec.dtype))
         self.sections.fill(section, wide, bench, clock)
         before = time.perf_counter()
-        clipped = cast_into(wide.array, out.array)
+        clipped = cast_into(wide.array, out.array, self._means.bits)
         clock["cast"] = time.perf_counter() - before
         return clock, clipped
 

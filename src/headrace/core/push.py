@@ -74,7 +74,7 @@ class PushEngine:
         self._feeder: PullEngine | None = None
         self._planned = Cascade(self._inp, self._tail, np.empty)
         if isinstance(source, Source):
-            feeding = replace(means, dtype=self._inp.dtype)
+            feeding = replace(means, dtype=self._inp.dtype, bits=None)
             self._feeder = PullEngine(source, head, feeding, in_order=True, multiple=self._cell)
         self._need = self._demand()
         self._samples = 0
@@ -278,10 +278,10 @@ class _HandOver:
 
 def _cast(chunk: Chunk, pool: BufferPool, means: Means, *, copy: bool = False) -> Chunk:
     """Give a chunk its delivered dtype, in a buffer from `pool`; leave it if it has that and need not be copied."""
-    if chunk.array.dtype == means.dtype and not copy:
+    if not (means.casts(chunk.array.dtype) or copy):
         return chunk
     array = pool.get(chunk.array.shape, means.dtype)
-    means.meter.clipped += cast_into(chunk.array, array)
+    means.meter.clipped += cast_into(chunk.array, array, means.bits)
     return Chunk(chunk.span, array)
 
 

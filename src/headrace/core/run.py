@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
-from headrace.core.arrays import native, sample_dtype
+from headrace.core.arrays import delivered_dtype
 from headrace.core.budget import Budget
 from headrace.core.cast import check_cast
 from headrace.core.checks import whole_number
@@ -93,6 +93,7 @@ class RunOptions:
     progress: ProgressArgument
     chunk: int | None
     dtype: DType
+    bits: int | None = None
     tmp: str | None = None
 
     @classmethod
@@ -114,9 +115,9 @@ class RunOptions:
             chunk = whole_number("chunk", chunk, least=1)
         if threads is not None:
             threads = whole_number("threads", threads, least=1)
-        dtype = row.dtype
+        dtype, bits = row.dtype, None
         if options.get("out_dtype") is not None:
-            dtype = native(sample_dtype(options["out_dtype"]))
+            dtype, bits = delivered_dtype(options["out_dtype"])
             check_cast(row.dtype, dtype)
         tmp = options.get("tmp")
         if tmp is not None and not Path(tmp).is_dir():
@@ -128,13 +129,14 @@ class RunOptions:
             progress=options.get("progress"),
             chunk=chunk,
             dtype=dtype,
+            bits=bits,
             tmp=None if tmp is None else os.fspath(tmp),
         )
 
     def means(self, executor: Executor, meter: Meter, tell: Callable[[], object]) -> Means:
         """Give an engine what it works with."""
         threads = min(executor.threads, self.threads or executor.threads)
-        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp, tell)
+        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp, self.bits, tell)
 
     def chunk_engine(self, row: Row, executor: Executor, meter: Meter, tell: Callable[[], object]) -> ChunkEngine:
         """Choose and make the engine that hands the output over; it has not begun."""

@@ -120,7 +120,7 @@ class RawSink:
     def open(self, spec: Spec) -> None:
         """See `Sink.open`."""
         self._spec = spec
-        self._part.open(None if spec.n is None else self._header_bytes + spec.n * spec.sample_bytes)
+        self._part.open(None if spec.n is None else self._header_bytes + spec.n * self._sample_bytes)
 
     def write(self, chunk: Chunk) -> None:
         """See `Sink.write`."""

@@ -21,8 +21,8 @@ from headrace.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from headrace.core.arrays import DType
     from headrace.core.files import FileReader
+    from headrace.signals.sources.calibration import StoredType
 
 __all__ = ["HEADER_BYTES", "STORED_TYPES", "WaveHeader", "wave_header"]
 
@@ -146,9 +146,24 @@ class _Riff:
         raise FormatError(f"{self.file.path} has {_MOST_CHUNKS} chunks and no samples among them")
 
     def unfinished(self, start: int, size: int) -> bool:
-        """Whether a writer that streamed, or died, left no size: all ones; or 0, though the file does not end there."""
+        """Whether a writer that streamed, or died, left no size: all ones; or 0, though samples follow."""
+        if size != 0:
+            return size in (_UNKNOWN, 2**64 - 1)
         end = self.wide.get(b"RIFF", self.size) + 8
-        return size in (_UNKNOWN, 2**64 - 1) or (size == 0 and not start < end <= self.file.size)
+        return not (start < end <= self.file.size or self._chunks_alone(start))
+
+    def _chunks_alone(self, place: int) -> bool:
+        """Whether nothing but whole chunks with readable names lies from a byte to the end of the file."""
+        end = place
+        for _ in range(_MOST_CHUNKS):
+            if place + 8 > self.file.size:
+                break
+            name, size = struct.unpack("<4sI", self.take(place, 8))
+            if not (name.isascii() and name.decode("ascii").isprintable()):
+                return False
+            end = place + 8 + size
+            place = end + size % 2
+        return self.file.size in (end, place)  # the last one's padding may be missing
 
     def _read_ds64(self) -> None:
         name, size = struct.unpack("<4sI", self.take(12, 8))
@@ -203,21 +218,24 @@ def _format(path: str, fmt: bytes) -> tuple[str, int, float | None]:
             f"{path} holds {name} (WAV format 0x{code:04x}), and only PCM and float are read in place: convert it, for "
             "example with sox or ffmpeg -c:a pcm_s16le"
         )
-    stored = STORED_TYPES.get((code, -(-bits // 8)))
+    least, room = -(-bits // 8), frame // max(1, n_channels)
+    # Values narrower than their container lie at its upper end: they are read as integers of its width.
+    item = room if code == PCM and bits > 8 and least < room <= 4 else least
+    stored = STORED_TYPES.get((code, item))
     if stored is None or n_channels == 0 or (code == FLOAT and bits % 8):
         kind = "float" if code == FLOAT else "PCM"
         raise FormatError(
             f"{path} declares {n_channels} channels of {bits}-bit {kind}: what is read in place has at least one "
             "channel of PCM up to 32 bits, or of float of 32 or 64 bits"
         )
-    if frame != n_channels * -(-bits // 8):
+    if frame != n_channels * item:
         raise FormatError(
-            f"{path} declares frames of {frame} bytes, and {n_channels} x {bits} bits take {n_channels * -(-bits // 8)}"
+            f"{path} declares frames of {frame} bytes, and {n_channels} x {bits} bits take {n_channels * least}"
         )
     return stored, n_channels, float(fs) or None
 
 
-def wave_header(n: int, n_channels: int, dtype: DType, fs: int) -> bytes:
+def wave_header(n: int, n_channels: int, stored: StoredType, fs: int) -> bytes:
     """Write a header of exactly `HEADER_BYTES` bytes.
 
     Parameters
@@ -226,8 +244,8 @@ def wave_header(n: int, n_channels: int, dtype: DType, fs: int) -> bytes:
         Frames.
     n_channels : int
         Values in a frame.
-    dtype : dtype
-        Of the values: one of `STORED_TYPES`.
+    stored : StoredType
+        How values are stored: one of `STORED_TYPES`.
     fs : int
         Samples per second, hertz.
 
@@ -236,7 +254,7 @@ def wave_header(n: int, n_channels: int, dtype: DType, fs: int) -> bytes:
     RF64 where the sizes need more than 32 bits; the chunk that then holds them is called ``JUNK`` in shorter files,
     which every reader skips. WAVE_FORMAT_EXTENSIBLE above two channels, without saying which loudspeaker is which.
     """
-    code, item = FLOAT if dtype.kind == "f" else PCM, dtype.itemsize
+    code, item = FLOAT if stored.dtype.kind == "f" else PCM, stored.itemsize
     frame = n_channels * item
     size = n * frame
     total = HEADER_BYTES + size + size % 2

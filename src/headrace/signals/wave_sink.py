@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.arrays import byte_view
 from headrace.core.sinks import RawSink
 from headrace.errors import SchemaError
+from headrace.signals.sources.calibration import StoredType
 from headrace.signals.wave_header import HEADER_BYTES, STORED_TYPES, wave_header
 
 if TYPE_CHECKING:
+    from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
 
 __all__ = ["WavSink"]
 
 _DTYPES = tuple(np.dtype(name) for name in STORED_TYPES.values() if name != "<i3")
+_INT24 = 24
+_PACKED = 65_536  # bytes made of 32-bit integers at once
 _MOST_U16, _MOST_U32 = 0xFFFF, 0xFFFFFFFF
 
 
@@ -33,7 +38,7 @@ class WavSink(RawSink):
     ------
     SchemaError
         From `open`: if the stream has no rate, or one that is no whole number of hertz; or a dtype other than uint8,
-        int16, int32, float32 and float64.
+        int16, int32, float32 and float64, or the ``out_dtype="int24"`` of a flow, whose values are stored in 3 bytes.
 
     Notes
     -----
@@ -49,11 +54,12 @@ class WavSink(RawSink):
     """
 
     _header_bytes = HEADER_BYTES
+    _stored = StoredType(np.dtype(np.uint8), 1)  # until `open`
 
     def open(self, spec: Spec) -> None:
         """See `headrace.core.sinks.Sink.open`."""
         if spec.dtype not in _DTYPES:
-            names = ", ".join(map(str, _DTYPES))
+            names = ", ".join("int24" if name == "<i3" else str(np.dtype(name)) for name in STORED_TYPES.values())
             raise SchemaError(
                 f"{self.path}: a .wav file holds {names}; got {spec.dtype}: pass one of them as out_dtype= "
                 "(--out-dtype)"
@@ -65,18 +71,36 @@ class WavSink(RawSink):
                 f"{self.path}: the rate in a .wav file is a whole number of hertz up to {_MOST_U32}; got {spec.fs!r}: "
                 "write .npy, or open the input with a rounded fs= (--fs)"
             )
-        if spec.sample_bytes > _MOST_U16:
+        self._stored = StoredType.parse("int24" if spec.bits == _INT24 else spec.dtype)
+        self._spec = spec
+        if self._sample_bytes > _MOST_U16:
             raise SchemaError(
                 f"{self.path}: a frame in a .wav file has at most {_MOST_U16} bytes; {spec.n_channels} channels of "
-                f"{spec.dtype} take {spec.sample_bytes}: write .npy, or fewer channels"
+                f"{self._stored.name} take {self._sample_bytes}: write .npy, or fewer channels"
             )
         super().open(spec)
+
+    def write(self, chunk: Chunk) -> None:
+        """See `headrace.core.sinks.Sink.write`."""
+        if not self._stored.int24:
+            super().write(chunk)
+            return
+        for span in chunk.span.split(max(1, _PACKED // max(1, self._sample_bytes))):
+            wide = np.ascontiguousarray(chunk.narrow(span).array, "<i4")
+            packed = np.ascontiguousarray(wide.reshape(-1, 1).view(np.uint8)[:, :3])
+            self._part.write(byte_view(packed), HEADER_BYTES + span.start * self._sample_bytes)
 
     def commit(self, n: int) -> None:
         """See `headrace.core.sinks.Sink.commit`."""
         spec = self._spec
         if spec is None or spec.fs is None:
             raise ValueError("a sink is opened before it is written")
-        self._part.write(memoryview(wave_header(n, spec.n_channels, spec.dtype, int(spec.fs))), 0)
-        size = n * spec.sample_bytes
+        self._part.write(memoryview(wave_header(n, spec.n_channels, self._stored, int(spec.fs))), 0)
+        size = n * self._sample_bytes
         self._part.commit(HEADER_BYTES + size + size % 2)  # a chunk is padded to whole words
+
+    @property
+    def _sample_bytes(self) -> int:
+        if self._spec is None:
+            raise ValueError("a sink is opened before it is written")
+        return self._spec.n_channels * self._stored.itemsize

@@ -29,7 +29,8 @@ def open_wav(
     Parameters
     ----------
     path : str or path-like
-        RIFF, RF64 or BW64, of PCM up to 32 bits or float of 32 or 64, plain or WAVE_FORMAT_EXTENSIBLE.
+        RIFF, RF64 or BW64, of PCM up to 32 bits or float of 32 or 64, plain or WAVE_FORMAT_EXTENSIBLE. Of PCM in a
+        container that is wider than its bits, the container is what is read: it holds them at its upper end.
     n_channels : int or None
         Checked against the header.
     axis : int
@@ -55,7 +56,7 @@ def open_wav(
     Notes
     -----
     A size of samples that was never filled in, all ones or zero, as a recorder leaves it that streams or died, means
-    all whole frames up to the end of the file.
+    all whole frames up to the end of the file; after a zero not if all that follows are other chunks.
 
     Examples
     --------
