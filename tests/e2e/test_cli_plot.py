@@ -52,6 +52,9 @@ def test_it_reports_in_json_and_draws_a_part_of_a_raw_file(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert (facts["n_samples"], facts["n_events"], facts["output"]) == (1500, 2, "out.svg")
+    assert facts["bottleneck"] == "draw"
+    assert facts["seconds"] > facts["stage_seconds"]["draw"] > 0.05, "the report leaves the drawing out"
+    assert facts["peak_rss_bytes"]["total"] > 60e6, "the peak leaves matplotlib out"
     assert "<svg" in (place / "out.svg").read_text()
 
 

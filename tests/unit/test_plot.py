@@ -67,13 +67,36 @@ def test_several_channels_are_stacked_the_first_on_top_with_their_names() -> Non
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     assert list(ax.get_yticks()) == [0, -20, -40]
     assert ax.get_xlabel() == "time (s)"
-    assert ax.get_ylabel() == "channel (20 uV apart)"
-    assert 10.0 <= ax.get_xlim()[0] < ax.get_xlim()[1] <= 15.0
+    assert ax.get_ylabel() == "channel (medians 20 uV apart)"
+    assert ax.get_xlim() == (10.0, 15.0)
     lines = ax.get_lines()
     assert len(lines) == 3
     for channel, line in enumerate(lines):
-        assert line.get_ydata().max() == x[:, channel].max() - 20 * channel
-        assert line.get_ydata().min() == x[:, channel].min() - 20 * channel
+        assert np.ptp(line.get_ydata()) == pytest.approx(np.ptp(x[:, channel]))
+        assert np.median(line.get_ydata()) == pytest.approx(-20 * channel, abs=0.5)
+
+
+def test_channels_with_offsets_lie_on_the_lines_of_their_names() -> None:
+    x = RNG.normal([512, 700, 0, -9000, 300], 5, (4000, 5))
+    x[:, 2], x[:, 4] = np.nan, 300
+    ax = signals.from_array(np.round(x)).plot()
+    for line, place in zip(ax.get_lines(), ax.get_yticks(), strict=True):
+        found = line.get_ydata()
+        assert np.isnan(found).all() or abs(np.median(found) - place) < 1
+    assert ax.get_yticks()[0] - ax.get_yticks()[1] < 100
+
+
+def test_a_table_of_one_channel_shows_its_values() -> None:
+    ax = signals.from_array(np.full((50, 1), 400.0), units="mV").plot()
+    assert ax.get_ylabel() == "amplitude (mV)"
+    assert set(ax.get_lines()[0].get_ydata()) == {400.0}
+
+
+def test_infinite_samples_do_not_move_their_channel() -> None:
+    x = np.full((5000, 2), 7.0)
+    x[10], x[12] = -np.inf, np.inf
+    ax = signals.from_array(x).plot(width=100)
+    assert np.median(ax.get_lines()[0].get_ydata()) == 0
 
 
 def test_one_channel_shows_amplitude_and_a_part_starts_where_it_starts() -> None:
@@ -82,6 +105,7 @@ def test_one_channel_shows_amplitude_and_a_part_starts_where_it_starts() -> None
     assert ax.get_ylabel() == "amplitude (mV)"
     (line,) = ax.get_lines()
     assert line.get_xdata()[0] == 1.0
+    assert ax.get_xlim() == (1.0, 2.0)
     np.testing.assert_array_equal(line.get_ydata(), np.arange(201, 401, 2))
 
 
@@ -157,6 +181,25 @@ def test_events_are_shaded_on_their_channels_where_they_are() -> None:
     assert not found[0].any()
     (image,) = ax.get_images()
     assert image.get_extent()[:2] == [-0.005, 9.995]
+
+
+def test_a_short_event_in_a_long_recording_is_some_pixels_wide_and_has_a_triangle_above_it() -> None:
+    events = np.array([(500_000, 500_001, 1)], [("start", "i8"), ("end", "i8"), ("channel", "i8")])
+    ax = signals.from_array(np.zeros((1_000_000, 2), np.int8)).plot(events=events)
+    found = shades(ax)
+    assert np.flatnonzero(found[1]).tolist() == [299, 300, 301]
+    assert found[1].max() >= 0.5
+    assert not found[0].any()
+    (triangles,) = [line for line in ax.get_lines() if line.get_marker() == "v"]
+    assert triangles.get_xdata() == pytest.approx([500_833], abs=1)
+    (y,) = triangles.get_ydata()
+    assert ax.get_yticks()[1] < y < ax.get_yticks()[0]
+
+
+def test_neighbouring_events_are_not_wider_than_they_are() -> None:
+    events = np.array([(1000, 3000)], [("start", "i8"), ("end", "i8")])
+    found = shades(signals.from_array(np.zeros(600_000, np.int8)).plot(events=events))
+    assert np.flatnonzero(found[0]).tolist() == [1, 2]
 
 
 def test_events_count_samples_of_the_recording_also_in_a_picture_of_a_part() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,14 @@ import click
 
 from headrace.cli._batch import expand
 from headrace.cli._help import examples
-from headrace.cli._options import SourceOptions, size_type, source_options
+from headrace.cli._options import SourceOptions, inputs_argument, size_type, source_options
 from headrace.errors import OutputError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from headrace.core.arrays import Array
+    from headrace.core.report import RunReport
 
 __all__ = ["plot_command"]
 
@@ -35,13 +38,14 @@ _EVENT_FIELDS = ("start", "end", "channel")
         "headrace signal plot recording.npy events.png --fs 30000 --events events.parquet",
     ),
 )
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@inputs_argument
 @click.argument("out", metavar="OUT.png")
 @click.option(
     "--events",
     metavar="TABLE",
-    help="Shade the events of a .csv, .npy, .arrow or .parquet table with columns start, end and perhaps channel, in "
-    "samples and channels of IN whatever --start and --channels choose, as headrace signal detect writes it.",
+    help="Shade and mark the events of a .csv, .npy, .arrow or .parquet table with columns start, end and perhaps "
+    "channel, in samples and channels of IN whatever --start and --channels choose, as headrace signal detect "
+    "writes it.",
 )
 @source_options
 @click.option(
@@ -54,8 +58,8 @@ _EVENT_FIELDS = ("start", "end", "channel")
 def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     """Draw a recording of any length: the smallest and largest value in each column of the picture.
 
-    IN is read once, in constant memory. OUT is a .png, .svg or .pdf file. Where events crowd, their shade is the
-    deeper the more there are.
+    IN is read once, in constant memory. OUT is a .png, .svg or .pdf file. Each of several channels lies around its
+    median. Where events crowd, their shade is the deeper the more there are.
     """
     from headrace.core.publish import PartFile, refuse_input_as_output
     from headrace.core.span import Span
@@ -63,6 +67,7 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     from headrace.signals.marks import event_marks
     from headrace.signals.plot import draw, new_axes
 
+    began, cpu = time.perf_counter(), time.process_time()
     source = SourceOptions.of(values)
     paths = expand(inputs)
     if len(paths) > 1 and not source.concat:
@@ -94,6 +99,7 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     except BaseException:
         part_file.abort()
         raise
+    report = _with_drawing(report, time.perf_counter() - began, time.process_time() - cpu)
     if values["as_json"]:
         facts = report.to_dict() | {"output": out} | ({} if marks is None else {"n_events": marks.n_events})
         click.echo(json.dumps(facts))
@@ -118,6 +124,23 @@ def read_events(path: str) -> Iterator[Array]:
     if "start" not in names or "end" not in names:
         raise SchemaError(f"--events: {path} has no columns start and end; it has {', '.join(names)[:300]}")
     return table_batches(path, [(name, "i8") for name in _EVENT_FIELDS if name in names])
+
+
+def _with_drawing(report: RunReport, seconds: float, cpu_seconds: float) -> RunReport:
+    """Add the stage ``draw``, which is all but the reading, to the report of the reading."""
+    from headrace.core.report import peak_memory
+
+    drawing = seconds - report.seconds
+    return replace(
+        report,
+        seconds=seconds,
+        mb_per_s=report.bytes_in / seconds / 1e6,
+        cpu_seconds=cpu_seconds,
+        peak_rss_bytes=replace(report.peak_rss_bytes, total=peak_memory()),
+        bottleneck="draw" if drawing > report.seconds else report.bottleneck,
+        efficiency=max(report.efficiency * report.seconds, drawing) / seconds,
+        stage_seconds={**report.stage_seconds, "draw": drawing},
+    )
 
 
 def _shows_progress(values: dict[str, Any]) -> bool:

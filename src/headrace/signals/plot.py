@@ -24,6 +24,7 @@ __all__ = ["draw", "new_axes", "plot"]
 
 _LABELS = 48  # most channels that can be told by name on the axis
 _EVENT = (0.93, 0.42, 0.13)  # red, green, blue of the shade of events
+_FINE = 600  # columns of events from which on one of them alone is too narrow to be seen
 
 
 def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a default
@@ -40,6 +41,8 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
 ) -> Any:
     """Draw a recording: the smallest and largest value in each pixel column, several channels one below the other.
 
+    Each of several channels lies around its median, on the line of its name.
+
     Parameters
     ----------
     recording : Recording
@@ -53,11 +56,11 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     width : int
         Columns the recording is divided into; more than the picture has pixels shows nothing more.
     spacing : float, optional
-        Distance between the base lines of two channels, in units of the samples; chosen from their range if not given.
+        Distance between the lines of two channels, in units of the samples; chosen from their range if not given.
     events : structured ndarray or iterable of them, optional
-        Events to shade, with fields ``start`` and ``end`` and, unless an event is on all channels, ``channel``, all
-        counted in `recording`, as ``recording.detect`` gives them. Where they crowd, the shade is the deeper the more
-        there are.
+        Events to shade and mark by a triangle above, with fields ``start`` and ``end`` and, unless an event is on all
+        channels, ``channel``, all counted in `recording`, as ``recording.detect`` gives them. Where they crowd, the
+        shade is the deeper the more there are.
     **line
         For the lines, such as ``color`` and ``linewidth``; see `matplotlib.lines.Line2D`.
 
@@ -125,27 +128,30 @@ def draw(
     marks : Marks, optional
         Events, in as many rows as there are channels.
     """
-    offsets = _offsets(found, spacing, part.ndim)
+    several = part.n_channels > 1
+    centers = _centers(found) if several else np.zeros(1)
+    offsets = _offsets(found, centers, spacing)
     x, y = _outline(found)
     seconds, unit = _time_unit(part.duration_s)
-    ends = np.array([-0.5, found.edges[-1] - 0.5])
-    x, ends = ((part.t0 + at / part.fs) / seconds if part.fs else at + first for at in (x, ends))
+    whole = np.array([0.0, found.edges[-1]])
+    x, whole = ((part.t0 + at / part.fs) / seconds if part.fs else at + first for at in (x, whole))
     crowded = len(offsets) > _LABELS
-    if part.ndim > 1:
+    if several:
         ax.margins(y=0.01 if crowded else 0.05)
-    ax.plot(x, y + offsets, **{"linewidth": 0.4 if crowded else 0.7, "color": "#1f4e79", **line})
-    ax.set_xlim(x[0], x[-1] if x[-1] > x[0] else x[0] + 1)
+    ax.plot(x, y - centers + offsets, **{"linewidth": 0.4 if crowded else 0.7, "color": "#1f4e79", **line})
+    ax.set_xlim(*whole)
     ax.set_xlabel(f"time ({unit})" if part.fs else "sample")
     if marks is not None:
-        _shade(ax, marks, ends, offsets)
-    if part.ndim == 1:
+        half = (whole[1] - whole[0]) / found.edges[-1] / 2
+        _mark(ax, marks, (whole[0] - half, whole[1] - half), offsets)
+    if not several:
         ax.set_ylabel(f"amplitude ({part.units})" if part.units else "amplitude")
         return
     names = part.channel_names or [str(number) for number in part.channel_numbers]
     every = -(-len(names) // _LABELS)
     ax.set_yticks(offsets[::every], names[::every])
-    distance = f"{-offsets[1]:,.6g} {part.units or ''}".rstrip() if len(offsets) > 1 else ""
-    ax.set_ylabel(f"channel ({distance} apart)" if distance else "channel")
+    distance = f"{-offsets[1]:,.6g} {part.units or ''}".rstrip()
+    ax.set_ylabel(f"channel (medians {distance} apart)")
 
 
 def new_axes(n_channels: int = 1) -> Any:
@@ -169,22 +175,31 @@ def new_axes(n_channels: int = 1) -> Any:
     return ax
 
 
-def _shade(ax: Any, marks: Marks, ends: Array, offsets: Array) -> None:
-    """Lay one picture of all events behind the lines: its rows are channels, its columns a pixel or two wide."""
+def _mark(ax: Any, marks: Marks, ends: tuple[float, float], offsets: Array) -> None:
+    """Lay one picture of all events under the lines, its rows channels; and a triangle above each stretch of events."""
     limits, (low, high) = ax.get_xlim(), ax.get_ylim()
+    several, crowded = len(offsets) > 1, len(offsets) > _LABELS
     bottom, top = low, high
-    if len(offsets) > 1:
+    if several:
         half = -offsets[1] / 2
         bottom, top = offsets[-1] - half, offsets[0] + half
         low, high = min(low, bottom), max(high, top)
-    touched = marks.counts > 0
-    faint = 0.7 if len(offsets) > _LABELS else 0.3 if touched.mean() < 0.3 else 0.1
-    most = marks.counts.max(initial=0)
-    depth = np.sqrt(np.maximum(marks.counts - 1, 0) / max(most - 1, 1))
-    picture = np.empty((*marks.counts.shape, 4), np.float32)
+    counts = _widened(marks.counts)
+    touched = counts > 0
+    faint = 0.9 if crowded else 0.5 if touched.mean() < 0.3 else 0.1
+    most = counts.max(initial=0)
+    depth = np.sqrt(np.maximum(counts - 1, 0) / max(most - 1, 1))
+    picture = np.empty((*counts.shape, 4), np.float32)
     picture[..., :3] = _EVENT
-    picture[..., 3] = np.where(touched, faint + (0.8 - faint) * depth, 0)
-    ax.imshow(picture, extent=(*ends, bottom, top), aspect="auto", interpolation="nearest", zorder=0.5)
+    picture[..., 3] = np.where(touched, faint + (0.9 - faint) * depth, 0)
+    over = 2.5 if crowded else 0.5  # rows of a pixel or two would be hidden by their lines
+    ax.imshow(picture, extent=(*ends, bottom, top), aspect="auto", interpolation="nearest", zorder=over)
+    if not crowded:
+        row, middle = _middles(touched)
+        x = ends[0] + middle * ((ends[1] - ends[0]) / counts.shape[1])
+        y = offsets[row] + half if several else np.full(len(x), high)
+        size = 6 if len(offsets) <= 16 else 4
+        ax.plot(x, y, "v", color=(0.82, 0.29, 0.05), markersize=size, clip_on=False, label="events", zorder=3)
     ax.set_xlim(*limits)
     ax.set_ylim(low, high)
 
@@ -193,6 +208,23 @@ def _places(recording: Recording, channels: Any) -> tuple[int, ...]:
     """Give the places of channels in a recording, which may itself be a part of another."""
     whole = Recording(recording.source, replace(recording._labels, channel_numbers=None))
     return (whole if channels is None else whole[:, channels]).channel_numbers
+
+
+def _widened(counts: Array) -> Array:
+    """Spread what is one fine column wide over those beside it, so that it is seen."""
+    if counts.shape[1] < _FINE:
+        return counts
+    padded = np.pad(counts, ((0, 0), (2, 2)))
+    alone = np.where((padded[:, :-2] == 0) & (padded[:, 2:] == 0), padded[:, 1:-1], 0)
+    return np.maximum(counts, np.maximum(alone[:, :-2], alone[:, 2:]))
+
+
+def _middles(touched: Array) -> tuple[Array, Array]:
+    """Find the runs of marked columns: the row of each, and its middle in columns."""
+    edges = np.diff(np.pad(touched, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, start = np.nonzero(edges > 0)
+    _, end = np.nonzero(edges < 0)
+    return row, (start + end) / 2
 
 
 def _time_unit(duration_s: float | None) -> tuple[float, str]:
@@ -213,19 +245,22 @@ def _outline(found: Envelope) -> tuple[Array, Array]:
     return x, y
 
 
-def _offsets(found: Envelope, spacing: float | None, ndim: int) -> Array:
-    """Give the base line of each channel: the first on top, far enough apart that the usual range fits."""
-    n_channels = found.low.shape[1]
-    if ndim == 1:
-        return np.zeros(1)
+def _centers(found: Envelope) -> Array:
+    """Give the median of each channel, or nearly: that of the middles of its stretches; 0 where there is none."""
+    with np.errstate(invalid="ignore"):  # from minus to plus infinity
+        middle = ((found.low + found.high) / 2).T
+    return np.array([np.median(row[known]) if (known := np.isfinite(row)).any() else 0.0 for row in middle])
+
+
+def _offsets(found: Envelope, centers: Array, spacing: float | None) -> Array:
+    """Give the line of each channel: the first on top, far enough apart that the usual range fits."""
     if spacing is None:
-        middle = (found.low + found.high) / 2
-        reach = np.abs(np.stack([found.low, found.high]) - np.nanmedian(middle, axis=0))
+        reach = np.abs(np.stack([found.low, found.high]) - centers)
         finite = reach[np.isfinite(reach)]
         spacing = _round_up(2 * float(np.quantile(finite, 0.999))) if finite.size else 1.0
     elif not (np.isfinite(spacing) and spacing > 0):
         raise SchemaError(f"spacing= is a positive number, in units of the samples: got {spacing!r}")
-    return -np.arange(n_channels) * (spacing or 1.0)
+    return -np.arange(len(centers)) * (spacing or 1.0)
 
 
 def _round_up(value: float) -> float:
