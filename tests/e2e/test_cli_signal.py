@@ -248,6 +248,8 @@ REFUSED: list[tuple[tuple[str, ...], list[str]]] = [
     (("rec.bin", "out.npy"), ["unknown suffix .bin", "--dtype int16"]),
     (("rec.bin", "out.npy", "--dtype", "int16", "--n-channels", "7"), ["whole frames", "check dtype"]),
     (("rec.bin", "out.npy", "--dtype", "int16", "--header-bytes", "999999"), ["no samples after"]),
+    (("rec.npy", "out.npy", "--dtype", "int16"), ["header of a .npy file", "leave dtype= out", "--header-bytes"]),
+    (("rec.npy", "out.h5"), ["unknown suffix .h5", ".npy", ".wav", ".bin"]),
     (("rec.npy", "out.npy", "--n-channels", "3"), ["(50000, 6)", "n_channels=3"]),
     (("rec.npy", "out.npy", "--channels", "9"), ["6"]),
     (("rec.npy", "out.npy", "--start", "1s"), ["--fs"]),
@@ -292,6 +294,20 @@ def test_a_misused_option_is_exit_code_2(place: Path) -> None:
     for done in run_all([("signal", "convert", *words) for words in MISUSED], place):
         assert_refused(done, "Usage: ", code=2)
     assert not (place / "out.npy").exists()
+
+
+def test_a_forgotten_output_is_not_the_last_recording_of_a_pattern(place: Path) -> None:
+    for name in ("a.bin", "b.bin", "c.bin"):
+        X.tofile(place / name)
+    before = contents(place)
+    rows = [("a.bin", "b.bin", *RAW), ("a.bin", "b.bin", "c.bin", *RAW), ("a.bin", "b.bin", "c.bin", *RAW, "--concat")]
+    for done, words in zip(run_all([("signal", "convert", *row) for row in rows], place), rows, strict=True):
+        last = [word for word in words if word.endswith(".bin")][-1]
+        assert_refused(done, f"{last} is taken as the OUTPUT: did you forget OUT?")
+        assert "force" not in done.stderr
+    assert contents(place) == before
+    for done in run_all([("signal", noun, "rec.npy") for noun in ("convert", "filter", "detect", "plot")], place):
+        assert_refused(done, "OUT is missing", code=2)
 
 
 def test_taps_that_are_no_filter_are_refused(place: Path) -> None:

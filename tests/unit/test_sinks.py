@@ -11,7 +11,7 @@ from headrace.core.chunk import Chunk
 from headrace.core.operator import Spec
 from headrace.core.sinks import ArraySink, DiscardSink, NpySink, RawSink, Sink, file_sink
 from headrace.core.span import Span
-from headrace.errors import BudgetTooSmall, OutputExists
+from headrace.errors import BudgetTooSmall, OutputExists, SchemaError
 from headrace.testing.faults import part_files
 
 if TYPE_CHECKING:
@@ -120,8 +120,26 @@ def test_a_registered_suffix_chooses_its_sink(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(registry, "_registry", registry._Registry())
     registry.register("sink", ".abc", lambda path, **options: DiscardSink())
     assert isinstance(file_sink(tmp_path / "y.ABC"), DiscardSink)
-    assert type(file_sink(tmp_path / "y.unknown")) is RawSink
     assert isinstance(file_sink(tmp_path / "y.NPY"), NpySink)
+
+
+def test_raw_samples_are_written_to_names_that_promise_nothing_else(tmp_path: Path) -> None:
+    for name in (
+        "y",
+        "y.bin",
+        "y.DAT",
+        "y.raw",
+        "y.i16",
+        "y.f32",
+        "y.float64",
+        "y.cf32",
+        "y.s16le",
+        "rec.ap.bin",
+    ):
+        assert type(file_sink(tmp_path / name)) is RawSink
+    for name in ("y.csv", "y.h5", "y.wave", "y.mat", "y.parquet", "y.int16.npz", "y.i17"):
+        with pytest.raises(SchemaError, match=r"unknown suffix .*\.npy, .*\.wav, .*\.bin"):
+            file_sink(tmp_path / name)
 
 
 def test_all_sinks_keep_the_protocol(tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def test_raw_files_of_any_dtype_and_byte_order(tmp_path: Path, dtype: str, order
     conforms(path, x[:, [2, 0]], dtype=stored, n_channels=CHANNELS, header_bytes=23, channels=[2, 0])
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".wav"])
+def test_a_known_header_is_not_read_as_samples(tmp_path: Path, suffix: str) -> None:
+    x = made("int16")
+    path = tmp_path / f"x{suffix}"
+    from_array(x, fs=1000).pipe().to_file(path)
+    with pytest.raises(SchemaError, match=r"header of a .*leave dtype= out, .*header_bytes="):
+        open_recording(path, dtype="int16", n_channels=CHANNELS)
+    assert len(open_recording(path, dtype="int8", header_bytes=128)) == x.nbytes
+
+
 @pytest.mark.parametrize("dtype", ["int16", ">f8", "complex64"])
 def test_channel_major_files_are_transposed(tmp_path: Path, dtype: str) -> None:
     x = made(np.dtype(dtype).newbyteorder("=").name)

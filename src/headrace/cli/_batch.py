@@ -61,6 +61,8 @@ def transform(
         The exit code: 0, or of a batch 3 if some of it failed and 1 if all of it did.
     """
     inputs = expand(words)
+    if not settings.force:
+        _refuse_recording(inputs, Path(out), source)
     in_folder = out.endswith(os.sep) or Path(out).is_dir()
     if source.concat or (len(inputs) == 1 and not in_folder):
         if settings.format is not None:
@@ -73,6 +75,21 @@ def transform(
             click.echo(f"{report.output}: {report}", err=True)
         return 0
     return _Batch(source, settings, flow_of).run(_pairs(inputs, Path(out), settings.format or "npy"), Path(out))
+
+
+def _refuse_recording(inputs: list[Path], out: Path, source: SourceOptions) -> None:
+    """Raise `OutputExists` if the output looks like one more raw input, as the last of a pattern does without OUT.
+
+    The hint at --force that it would meet later costs a recording there.
+    """
+    if source.dtype is None or not out.is_file() or out.suffix not in {path.suffix for path in inputs}:
+        return
+    if not any(out.samefile(path) for path in inputs if path.exists()):
+        raise OutputExists(
+            f"{out} is taken as the OUTPUT: did you forget OUT? It exists and is called *{out.suffix} as the input is, "
+            "so it is not replaced: name another output",
+            path=str(out),
+        )
 
 
 def _pairs(inputs: list[Path], folder: Path, suffix: str) -> list[tuple[Path, Path]]:

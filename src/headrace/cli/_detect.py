@@ -11,7 +11,7 @@ import click
 from headrace.cli._batch import transform
 from headrace.cli._help import examples
 from headrace.cli._input_events import InputEvents
-from headrace.cli._options import RunSettings, SourceOptions, Worded, source_options, table_options
+from headrace.cli._options import RunSettings, SourceOptions, Worded, inputs_argument, source_options, table_options
 
 __all__ = ["detect_command"]
 
@@ -59,7 +59,7 @@ def _rule_options(command: Any) -> Any:
         "headrace signal detect recording.npy events.npy --threshold 4 --window 30001 --merge-gap 30 --min-length 5",
     ),
 )
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@inputs_argument
 @click.argument("out", metavar="OUT")
 @_rule_options
 @source_options

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from headrace.signals import Recording
 
-__all__ = ["RunSettings", "SourceOptions", "Worded", "run_options", "size_type", "source_options", "table_options"]
+__all__ = [
+    "RunSettings",
+    "SourceOptions",
+    "Worded",
+    "inputs_argument",
+    "run_options",
+    "size_type",
+    "source_options",
+    "table_options",
+]
 
 _MAX_CHANNELS = 1 << 20
 
@@ -101,6 +110,16 @@ def read_position(text: str) -> str:
 
 size_type = Worded("size", parse_bytes)
 """Bytes as people write them: 64MB, 64MiB."""
+
+
+def _some(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
+    if not words and not ctx.resilient_parsing:
+        raise click.UsageError("OUT is missing: name what to read, and last of all what to write", ctx)
+    return words
+
+
+inputs_argument = click.argument("inputs", metavar="IN...", nargs=-1, callback=_some)
+"""The paths to read, all but the last; click alone would say that IN is missing where one path was given."""
 
 _SOURCE = (
     click.option("--dtype", type=Worded("dtype", read_stored_dtype), metavar="DTYPE",

@@ -10,7 +10,7 @@ from headrace.cli._band import BandCommand, pass_type, read_band
 from headrace.cli._batch import transform
 from headrace.cli._coefficients import read_sos, read_taps
 from headrace.cli._help import examples
-from headrace.cli._options import RunSettings, SourceOptions, Worded, run_options, source_options
+from headrace.cli._options import RunSettings, SourceOptions, Worded, inputs_argument, run_options, source_options
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ __all__ = ["filter_command"]
         "    np.save('taps.npy', s.firwin(1023, [300, 6000], pass_zero=False, fs=30000))\"",
     ),
 )
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@inputs_argument
 @click.argument("out", metavar="OUT")
 @click.option("--taps", metavar="TAPS.npy", help="Impulse response: a .npy file of numbers, shape (k,).")
 @click.option(

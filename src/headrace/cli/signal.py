@@ -9,14 +9,9 @@ import click
 from headrace.cli._batch import transform
 from headrace.cli._detect import detect_command
 from headrace.cli._help import examples
-from headrace.cli._options import RunSettings, SourceOptions, run_options, source_options
+from headrace.cli._options import RunSettings, SourceOptions, inputs_argument, run_options, source_options
 from headrace.cli._plot import plot_command
 from headrace.cli._signal_filter import filter_command
-
-_ARGUMENTS = (
-    click.argument("inputs", metavar="IN...", nargs=-1, required=True),
-    click.argument("out", metavar="OUT"),
-)
 
 
 @click.group(
@@ -30,8 +25,8 @@ def command() -> None:
     """Filter, search, convert and draw recordings bigger than memory, exactly, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
-    shape (n,) or (n, channels), OUT ending in .wav is a WAV file, any other OUT raw samples in C order. It
-    appears complete or not at all.
+    shape (n,) or (n, channels), OUT ending in .wav is a WAV file, and one ending in .bin, .dat, .raw, the
+    likes of .i16, or in nothing raw samples in C order. It appears complete or not at all.
 
     Several IN, or a pattern in quotes, are a batch: OUT is a folder, made if it is missing, in which NAME.npy
     (or what --format says) is written for each NAME.*, and a file that fails does not stop the rest (exit code
@@ -48,8 +43,8 @@ def command() -> None:
         "headrace signal convert 'part-*.npy' whole.npy --concat",
     ),
 )
-@_ARGUMENTS[0]
-@_ARGUMENTS[1]
+@inputs_argument
+@click.argument("out", metavar="OUT")
 @source_options
 @run_options
 @click.pass_context

@@ -186,8 +186,8 @@ class SampleFlow:
         Parameters
         ----------
         path : str or path-like
-            ``.npy`` gives shape ``(n,)`` or ``(n, channels)``, ``.wav`` a WAV file; other suffixes raw samples in C
-            order, unless a sink is registered for them.
+            ``.npy`` gives shape ``(n,)`` or ``(n, channels)``, ``.wav`` a WAV file; ``.bin``, ``.dat``, ``.raw``,
+            ones such as ``.i16`` and none at all raw samples in C order. More come with registered sinks.
         force : bool
             Replace an existing file.
         durable : bool

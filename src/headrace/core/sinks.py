@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -14,7 +15,7 @@ from headrace.core.budget import Reservation
 from headrace.core.npy import HEADER_BYTES, npy_header
 from headrace.core.publish import PartFile
 from headrace.core.sizes import format_bytes
-from headrace.errors import BudgetTooSmall
+from headrace.errors import BudgetTooSmall, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from headrace.core.operator import Spec
 
 __all__ = ["ArraySink", "DiscardSink", "Gate", "NpySink", "RawSink", "Sink", "file_sink"]
+
+_RAW = re.compile(r"|\.(bin|dat|raw|pcm|iq|(i|u|f|c|s|ci|cf|int|uint|float|complex)(8|16|24|32|64|128)(le|be)?)")
 
 
 @runtime_checkable
@@ -226,10 +229,24 @@ class ArraySink:
 
 
 def file_sink(path: str | os.PathLike[str], **options: Any) -> Sink:
-    """Choose the sink for a path by its suffix: ``.npy``, a registered one, else raw samples."""
+    """Choose the sink for a path by its suffix: ``.npy``, a registered one, or raw samples.
+
+    Raises
+    ------
+    SchemaError
+        If the suffix is none of these: raw samples under the name of another format would be read by nothing.
+    """
     suffix = Path(path).suffix.lower()
     if suffix == ".npy":
         return NpySink(path, **options)
     provider = registry.find("sink", suffix) if suffix else None
-    made: Sink = provider(path, **options) if provider else RawSink(path, **options)
+    if provider is None:
+        if not _RAW.fullmatch(suffix):
+            known = ", ".join([".npy", *registry.names("sink")])
+            raise SchemaError(
+                f"{path} has the unknown suffix {suffix}: samples are written to {known}, and as raw bytes to .bin, "
+                ".dat, .raw, a suffix such as .i16 or .float32, or none"
+            )
+        return RawSink(path, **options)
+    made: Sink = provider(path, **options)
     return made

@@ -62,7 +62,8 @@ def open(  # noqa: A001, PLR0913 - the verb users know, and the facts a raw file
         given (a pattern's sorted by name). For one recording each, see `open_all`.
     dtype : dtype-like, optional
         What a raw file holds: any real or complex dtype, ``"int24"``, with ``"<"`` or ``">"`` for the byte order. With
-        it any path is read as raw samples, whatever its suffix; without it the suffix must be a known one.
+        it any path is read as raw samples, whatever its suffix, but a .npy or WAV header must be skipped with
+        `header_bytes`; without it the suffix must be a known one.
     n_channels : int, optional
         Channels in a raw file; default 1, and 1 gives shape ``(n,)``.
     fs : float, optional

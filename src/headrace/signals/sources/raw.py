@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.files import FileReader
-from headrace.errors import FormatError
+from headrace.errors import FormatError, SchemaError
 from headrace.signals.sources.calibration import Calibration, StoredType
 from headrace.signals.sources.file import FileSource, Layout
 
@@ -31,14 +31,18 @@ def open_raw(
     ------
     FormatError
         If the file is empty, ends before its header, or does not hold a whole number of frames.
+    SchemaError
+        If the file begins with the header of a .npy or WAV file, which `header_bytes` does not skip.
     """
     stored = StoredType.parse(dtype)
     channels = 1 if n_channels is None else n_channels
     converted = Calibration.of(stored, *calibration, channels)
     file = FileReader(path)
     try:
+        if header_bytes == 0:
+            _refuse_header(file)
         n = _frames(file, header_bytes, stored, channels)
-    except FormatError:
+    except (FormatError, SchemaError):
         file.close()
         raise
     layout = Layout(header_bytes, n, channels, channel_major=axis == 1, flat=channels == 1)
@@ -59,3 +63,16 @@ def _frames(file: FileReader, header_bytes: int, stored: StoredType, channels: i
             "more; check dtype, n_channels and header_bytes, or whether the file was cut"
         )
     return payload // frame
+
+
+def _refuse_header(file: FileReader) -> None:
+    """Raise `SchemaError` if a header that is no samples would be read as such."""
+    head = bytearray(min(12, file.size))
+    file.read_into(memoryview(head), 0)
+    is_wave = head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE"
+    kind = ".npy" if head.startswith(b"\x93NUMPY") else "WAV" if is_wave else None
+    if kind:
+        raise SchemaError(
+            f"{file.path} begins with the header of a {kind} file, and dtype= (--dtype) asks for raw samples from its "
+            "first byte: leave dtype= out, or skip the header with header_bytes= (--header-bytes)"
+        )
