@@ -15,7 +15,7 @@ from _harness import Benchmark, Run
 TAPS = 1023
 CHUNK = 1_000_000
 
-bench = Benchmark("fir", full={"n": 100_000_000}, tiny={"n": 200_000}, runs=5, cache="warm")
+bench = Benchmark("fir", full={"n": 100_000_000}, tiny={"n": 2_500_000}, runs=5, cache="warm")
 
 
 @bench.prepare

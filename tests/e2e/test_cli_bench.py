@@ -131,8 +131,19 @@ def test_a_tiny_run_prints_a_table_and_keeps_nothing(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Which way of holding memory holds less?" in done.stdout
     assert "tiny sizes" in done.stdout
+    assert done.stdout.count("not judged") == 2, "tiny sizes judge goals"
     assert "absent" in done.stdout
     assert not (folder / "results").exists()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")))
+def test_each_benchmark_of_the_project_runs_at_tiny_sizes(name: str) -> None:
+    done = bench(name, "--tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)
+    failed = {case["name"]: case["error"] for case in result["cases"] if "error" in case}
+    assert all("ModuleNotFoundError" in error for error in failed.values()), failed
 
 
 def test_a_case_that_hangs_is_killed_and_listed(folder: Path) -> None:
