@@ -118,8 +118,8 @@ def detector(
         ``fn(chunk, start)`` takes samples, (m,) or (m, channels) as the flow has them, and the number of the first one
         in the flow. It returns events: ``(start, end)``, ``(start, end, channel)`` or
         ``(start, end, channel, amplitude, peak)`` each, or a structured array with fields of these names (`start` and
-        `end` at least). They are half-open, in samples of the flow (so add `start`), lie inside the chunk, rise by
-        start, and those of one channel do not overlap. Without a channel they are of channel 0.
+        `end` at least). They are half-open, in samples of the flow (so add `start`), lie inside the chunk, and
+        those of one channel do not overlap; in any order. Without a channel they are of channel 0.
     block : int
         Samples per block, counted from sample 0 of each segment; the last may be short. `fn` is called once for each
         block, never for chunks, so events cannot depend on how the flow is run.
@@ -138,7 +138,7 @@ def detector(
     ------
     SchemaError
         If a parameter is none of these; and during the run, if an event is none, has ``start >= end``, lies outside
-        the chunk, comes out of order or overlaps the one before.
+        the chunk or overlaps another of its channel.
 
     Notes
     -----
