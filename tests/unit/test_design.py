@@ -74,6 +74,18 @@ def test_every_design_is_that_of_scipy_bit_for_bit(process: str, monkeypatch: py
         assert found.tobytes() == wanted.tobytes(), name
 
 
+@pytest.mark.parametrize("words", [("butter", 4), ("cheby1", 4, 0.1), ("cheby2", 4, 60)])
+def test_the_words_that_a_call_of_scipy_brings_along_are_understood(words: tuple[Any, ...]) -> None:
+    name, *order = words
+    design = getattr(signals, name)
+    found = design(*order, [300, 6000], "bandpass", fs=30_000, output="sos", analog=False)
+    assert np.array_equal(found, design(*order, [300, 6000], "bandpass", fs=30_000))
+    with pytest.raises(SchemaError, match=r"output= is 'sos', .*got 'ba'"):
+        design(*order, 0.2, output="ba")
+    with pytest.raises(SchemaError, match="analog=True"):
+        design(*order, 0.2, analog=True)
+
+
 @settings(max_examples=30)
 @given(st.integers(1, 12), st.floats(0.001, 0.4), st.floats(0.001, 0.5), st.sampled_from(["bandpass", "bandstop"]))
 def test_any_band_of_any_rate_is_designed_as_scipy_does(order: int, low: float, width: float, btype: str) -> None:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["butter", "cheby1", "cheby2", "firwin", "iirnotch"]
 
 
-def butter(N: int, Wn: Any, btype: str = "lowpass", *, fs: float | None = None) -> Array:  # noqa: N803 - SciPy's names
+def butter(
+    N: int,  # noqa: N803 - SciPy's names
+    Wn: Any,  # noqa: N803
+    btype: str = "lowpass",
+    *,
+    analog: bool = False,
+    output: str = "sos",
+    fs: float | None = None,
+) -> Array:
     """Design a Butterworth filter: flat in its pass band.
 
     Parameters
@@ -28,6 +36,8 @@ def butter(N: int, Wn: Any, btype: str = "lowpass", *, fs: float | None = None) 
         Edge, or lower and upper edge, where the gain is -3 dB; hertz with `fs`, else in units of half the rate.
     btype : {"lowpass", "highpass", "bandpass", "bandstop"}
         Which side of the edges passes.
+    analog, output
+        As SciPy has them, with these values alone: sampled signals are filtered, and by second-order sections.
     fs : float, optional
         Samples per second, hertz.
 
@@ -40,7 +50,8 @@ def butter(N: int, Wn: Any, btype: str = "lowpass", *, fs: float | None = None) 
     ------
     SchemaError
         If an edge does not lie between 0 and half of `fs`, the order is so high for this band that float64 does not
-        hold the filter, or SciPy refuses the design, in its own words.
+        hold the filter, `analog` or `output` is another than the default, or SciPy refuses the design, in its own
+        words.
     MissingExtra
         If SciPy is not installed.
 
@@ -55,6 +66,7 @@ def butter(N: int, Wn: Any, btype: str = "lowpass", *, fs: float | None = None) 
     >>> headrace.signals.butter(4, [300, 6000], "bandpass", fs=30_000).shape
     (4, 6)
     """
+    _check_form(analog, output)
     return _sections("butter", N, Wn, btype, fs)
 
 
@@ -64,13 +76,15 @@ def cheby1(
     Wn: Any,  # noqa: N803
     btype: str = "lowpass",
     *,
+    analog: bool = False,
+    output: str = "sos",
     fs: float | None = None,
 ) -> Array:
     """Design a Chebyshev filter of the first kind: steeper than `butter`, with ripple in its pass band.
 
     Parameters
     ----------
-    N, Wn, btype, fs
+    N, Wn, btype, analog, output, fs
         See `butter`; an edge is where the gain falls below ``-rp``.
     rp : float
         Ripple allowed in the pass band, decibels.
@@ -91,6 +105,7 @@ def cheby1(
     >>> headrace.signals.cheby1(5, 0.1, 100, "highpass", fs=1000).shape
     (3, 6)
     """
+    _check_form(analog, output)
     return _sections("cheby1", N, Wn, btype, fs, rp=finite_number("rp", rp))
 
 
@@ -100,13 +115,15 @@ def cheby2(
     Wn: Any,  # noqa: N803
     btype: str = "lowpass",
     *,
+    analog: bool = False,
+    output: str = "sos",
     fs: float | None = None,
 ) -> Array:
     """Design a Chebyshev filter of the second kind: flat in its pass band, with ripple in its stop band.
 
     Parameters
     ----------
-    N, Wn, btype, fs
+    N, Wn, btype, analog, output, fs
         See `butter`; an edge is where the gain first reaches ``-rs``.
     rs : float
         Attenuation in the stop band, decibels.
@@ -127,6 +144,7 @@ def cheby2(
     >>> headrace.signals.cheby2(4, 60, [40, 60], "bandstop", fs=1000).shape
     (4, 6)
     """
+    _check_form(analog, output)
     return _sections("cheby2", N, Wn, btype, fs, rs=finite_number("rs", rs))
 
 
@@ -218,6 +236,14 @@ def iirnotch(w0: float, Q: float, *, fs: float | None = None) -> Array:  # noqa:
     quality = finite_number("Q", Q, positive=True)
     found = _design("iirnotch", fs=2.0 if fs is None else fs, w0=_edges("w0", w0, fs, most=1), Q=quality)
     return np.concatenate(found)[np.newaxis]
+
+
+def _check_form(analog: bool, output: str) -> None:
+    """Refuse what SciPy could give and no operator takes."""
+    if analog:
+        raise SchemaError("analog=True is a filter for signals in continuous time: leave it out, samples are filtered")
+    if output != "sos":
+        raise SchemaError(f"output= is 'sos', second-order sections: got {output!r}, which loses digits on the way")
 
 
 def _sections(name: str, N: int, Wn: Any, btype: str, fs: float | None, **more: float) -> Array:  # noqa: N803
