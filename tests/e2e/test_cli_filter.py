@@ -194,6 +194,16 @@ def test_wav_goes_in_and_out(place: Path) -> None:
     assert close(found, expected)
 
 
+def test_a_design_is_reported_and_not_made_for_an_output_that_is_taken(place: Path) -> None:
+    words = ("signal", "filter", "rec.wav", "out.npy", "--butter", "3", "--band", "300")
+    done = succeed(*words, "2000", "--json", cwd=place)
+    assert json.loads(done.stdout)["stage_seconds"]["design"] > 0.1
+    done = succeed(*words, "2000", "--force", cwd=place)
+    assert "s before to design the filter" in done.stderr
+    done = headrace(*words, "9000", cwd=place)  # no band of this rate
+    assert "out.npy exists" in done.stderr
+
+
 def test_a_wav_file_is_described_and_one_by_another_name_is_called_what_it_is(place: Path) -> None:
     (place / "rec.wav").with_name("rec.dat").write_bytes((place / "rec.wav").read_bytes())
     lines = succeed("info", "rec.wav", "rec.dat", "--json", cwd=place).stdout.splitlines()

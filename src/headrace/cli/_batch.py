@@ -6,13 +6,14 @@ import json
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from headrace.cli._errors import ERROR, PARTIAL, message_of
+from headrace.core.publish import PartFile
 from headrace.core.report import peak_memory
 from headrace.errors import HeadraceError, OutputError, OutputExists
 from headrace.signals import opening
@@ -68,13 +69,32 @@ def transform(
         if settings.format is not None:
             raise click.UsageError(f"--format is for a batch: the format of {out} is what its suffix says")
         with source.open(inputs) as recording:
-            report = flow_of(recording).to_file(out, progress=settings.shows_progress, **settings.keywords)
+            report = _run(recording, out, settings, flow_of, progress=settings.shows_progress)
         if settings.as_json:
             click.echo(json.dumps(report.to_dict()))
         else:
-            click.echo(f"{report.output}: {report}", err=True)
+            designing = report.stage_seconds["design"]
+            before = f"; {designing:.2f} s before to design the filter" if designing >= 0.1 else ""
+            click.echo(f"{report.output}: {report}{before}", err=True)
         return 0
     return _Batch(source, settings, flow_of).run(_pairs(inputs, Path(out), settings.format or "npy"), Path(out))
+
+
+def _run(
+    recording: Recording,
+    out: str | Path,
+    settings: RunSettings,
+    flow_of: Callable[[Recording], Flow | RowFlow],
+    *,
+    progress: bool | Callable[..., object] | None,
+) -> RunReport:
+    """Make the flow and run it; the report has a stage ``design``, the making, which is no part of its seconds."""
+    PartFile(out, job="", force=settings.force)  # an output that is taken is refused before a filter is designed
+    began = time.perf_counter()
+    flow = flow_of(recording)
+    designing = time.perf_counter() - began
+    report = flow.to_file(out, progress=progress, **settings.keywords)
+    return replace(report, stage_seconds={**report.stage_seconds, "design": designing})
 
 
 def _refuse_recording(inputs: list[Path], out: Path, source: SourceOptions) -> None:
@@ -149,7 +169,7 @@ class _Batch:
 
     def _one(self, path: Path, output: Path, progress: Callable[..., object] | None) -> None:
         with self.source.open([path]) as recording:
-            report = self.flow_of(recording).to_file(output, progress=progress, **self.settings.keywords)
+            report = _run(recording, output, self.settings, self.flow_of, progress=progress)
         self.done.append((path, report))
 
     def _say(self, folder: Path, seconds: float) -> None:
