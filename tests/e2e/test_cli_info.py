@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def test_a_recording_is_described_with_its_duration_and_its_first_second(place: 
     assert (npy["shape"], npy["dtype"], npy["duration_s"]) == ([1000, 3], "int16", 2.0)
     assert npy["beginning"]["n_samples"] == 500
     assert (npy["beginning"]["min"], npy["beginning"]["max"]) == (0, 1499)
+    assert npy["beginning"]["mean"] == pytest.approx(749.5, rel=1e-12)
+    assert npy["beginning"]["std"] == pytest.approx(np.arange(1500).std(), rel=1e-12)
     done = info("rec.npy", "--fs", "500", cwd=place)
     assert "1,000 samples, 3 channels, int16" in done.stdout
     assert "2 s at 500 Hz" in done.stdout
@@ -147,3 +150,24 @@ def test_a_recording_of_20_gb_is_described_at_once(place: Path) -> None:
     (huge,) = facts("huge.bin", "--dtype", "int16", "--n-channels", "16", "--fs", "30000", cwd=place)
     assert huge["n_samples"] == 625_000_000
     assert huge["beginning"]["max"] == 0
+
+
+def test_the_first_second_of_many_channels_is_looked_at_in_pieces() -> None:
+    from headrace import signals
+    from headrace.cli._describe import _beginning
+
+    rng = np.random.default_rng(2)
+    x = rng.normal(1e6, 3, (9000, 384)).astype(np.float64)
+    x[:400], x[5000, 7] = np.nan, np.inf
+    tracemalloc.start()
+    found = _beginning(signals.from_array(x))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    assert peak < 8e6
+    seen = x[: found["n_samples"]]
+    finite = seen[np.isfinite(seen)]
+    assert found["not_finite"] == seen.size - finite.size
+    assert (found["min"], found["max"]) == (finite.min(), finite.max())
+    assert found["mean"] == pytest.approx(finite.mean(), rel=1e-14)
+    assert found["std"] == pytest.approx(finite.std(), rel=1e-9)

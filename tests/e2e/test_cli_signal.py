@@ -388,13 +388,16 @@ def start_long_job(place: Path) -> subprocess.Popen[str]:
     return child
 
 
-@pytest.mark.parametrize("turn", range(3))
-def test_ctrl_c_ends_with_130_and_leaves_no_part_file(place: Path, turn: int) -> None:
+@pytest.mark.parametrize(
+    ("sent", "turn"), [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1)]
+)
+def test_a_signal_to_end_ends_the_run_and_leaves_no_part_file(place: Path, sent: signal.Signals, turn: int) -> None:
     child = start_long_job(place)
     time.sleep(0.03 * turn)  # another moment of the run each time; any of them will do
-    child.send_signal(signal.SIGINT)
+    child.send_signal(sent)
     out, err = child.communicate(timeout=30)
-    assert (child.returncode, out, err) == (130, "", "headrace: interrupted\n")
+    said = "interrupted" if sent is signal.SIGINT else "terminated"
+    assert (child.returncode, out, err) == (128 + sent, "", f"headrace: {said}\n")
     assert sorted(contents(place)) == ["long.bin", "rec.bin", "rec.npy", "taps.npy"]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -9,8 +9,11 @@ from headrace.core.chunk import Chunk
 from headrace.core.operator import Plan, Spec, Stateful, Windowed
 from headrace.core.span import Halo, Span
 from headrace.errors import BudgetTooSmall, SchemaError
-from headrace.signals import Fir, Map, Scale, from_array, from_iter
+from headrace.signals import Detrend, Fir, Map, Scale, from_array, from_iter
 from headrace.testing import BlockMean, CumulativeSum, check_operator
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((2000, 2))
@@ -194,6 +197,13 @@ def test_a_function_that_raises_stop_iteration_does_not_end_the_signal(threads: 
     with pytest.raises(RuntimeError) as caught:  # as in a generator: PEP 479
         from_array(X).pipe(Map(fn, block=250)).run(threads=threads, chunk=250)
     assert isinstance(caught.value.__cause__, StopIteration)
+
+
+def test_a_block_that_is_too_long_for_the_budget_is_refused_with_both_cures(tmp_path: Path) -> None:
+    rec = from_array(np.zeros((70_000, 384), np.int16))
+    for job in (rec.pipe(Map(np.abs)), rec.pipe(Detrend(block=70_000)), rec.detect(lambda chunk, start: [])):
+        with pytest.raises(BudgetTooSmall, match=r"memory=\d+ \(--memory \d+\); or take shorter blocks"):
+            job.to_file(tmp_path / "y.npy", memory="8MB")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 error, 2 usage, 3 done in part, 130 interrupted.
+        0 done, 1 error, 2 usage, 3 done in part, 130 interrupted, 143 terminated.
 
     Examples
     --------

@@ -70,6 +70,6 @@ class LazyGroup(click.Group):
 def app() -> None:
     """Bring data to the compute: recordings bigger than memory, in a budget that is kept.
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 done in part, 130 interrupted. HEADRACE_DEBUG=1 shows the
-    traceback of an error, NO_COLOR=1 turns colour off.
+    Exit codes: 0 done, 1 error, 2 usage, 3 done in part, 130 interrupted, 143 terminated.
+    HEADRACE_DEBUG=1 shows the traceback of an error, NO_COLOR=1 turns colour off.
     """

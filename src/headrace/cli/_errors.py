@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ import click
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-ERROR, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
+ERROR, USAGE, PARTIAL, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: all that unwinds for Ctrl-C unwinds for it."""
 
 
 def run(command: click.Command, argv: Sequence[str]) -> int:
@@ -41,16 +46,19 @@ def run(command: click.Command, argv: Sequence[str]) -> int:
     if "_HEADRACE_COMPLETE" in os.environ:  # the shell asks for completions; click answers and exits
         command.main(list(argv), prog_name="headrace")
     try:
-        code = _invoke(command, argv)
+        with _sigterm_raises():
+            code = _invoke(command, argv)
         if sys.stdout is not None:  # None where it was closed from the start
             sys.stdout.flush()  # so that a full disk or a closed pipe is noticed here, not at exit
         return code
     except BrokenPipeError:
         _close_stdout()
         return ERROR
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         # Everything has been unwound by now. A second Ctrl-C would only break the way out.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if isinstance(error, _Terminated):
+            return _say("terminated", code=TERMINATED)
         return _say("interrupted", code=INTERRUPTED)
     except click.UsageError as error:
         error.show()
@@ -64,6 +72,24 @@ def run(command: click.Command, argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 (the last door: a bug must not greet a user with a traceback)
         text = f"{type(error).__name__}: {message_of(error)}"
         return _say(f"{text}\n  This is a bug in headrace: HEADRACE_DEBUG=1 shows where.", label="error")
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Let SIGTERM be an exception, so that part files go, unless somebody else has decided what it does."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:  # noqa: ARG001 - what `signal` calls
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break the way out
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _invoke(command: click.Command, argv: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headrace.core.blocks import SHORTER_BLOCKS
 from headrace.core.buffers import BufferPool
 from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
@@ -120,6 +121,7 @@ class PullEngine:
         self._spec = self.sections.spec
         self._casts = means.casts(self._spec.dtype)
         self._in_order = in_order
+        self._blocks = any(hasattr(operator, "block") for operator in operators)  # whose length the user chose
         self._need = self._demand()
         self.samples = self.threads = 0
         self._pool = BufferPool(1)  # until `begin`; whatever `close` touches exists from here on
@@ -132,7 +134,8 @@ class PullEngine:
 
     def fit(self, budget: Budget, *, beside: int = 0) -> Schedule:
         """Choose chunk length and threads, leaving `beside` bytes of what is left to others; reserves nothing."""
-        return fit(self._need, budget, self._means.threads, chunk=self._means.chunk, beside=beside)
+        means, hint = self._means, SHORTER_BLOCKS if self._blocks else ""
+        return fit(self._need, budget, means.threads, chunk=means.chunk, beside=beside, hint=hint)
 
     def begin(self, budget: Budget) -> None:
         """See `Engine.begin`."""

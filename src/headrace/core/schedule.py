@@ -112,7 +112,7 @@ def too_small(budget: Budget, smallest: int, samples: int, *, beside: int = 0, h
     in_use = f", of which {format_bytes(budget.used + beside)} are spoken for," if budget.used + beside else ""
     return BudgetTooSmall(
         f"a budget of {format_bytes(budget.size)}{in_use} is too small for this flow: the smallest that works, with "
-        f"one thread and chunks of {samples:,} samples, is memory={needed}{hint and '; ' + hint}",
+        f"one thread and chunks of {samples:,} samples, is memory={needed} (--memory {needed}){hint and '; ' + hint}",
         needed=needed,
         available=budget.left,
     )

@@ -144,8 +144,8 @@ class Threshold:
         rows, states, sample, channel = plan.detail.find(wide, start, span.start, span.stop, IN_MEMORY, many.append)
         if sample >= 0:
             raise SchemaError(
-                f"sample {sample} of channel {block.channels.start + channel} is NaN: pass nan='gap' to end events "
-                "there, or nan='ignore' to act as if it were missing"
+                f"sample {sample} of channel {block.channels.start + channel} is NaN: pass nan='gap' (--nan gap) to "
+                "end events there, or nan='ignore' (--nan ignore) to act as if it were missing"
             )
         return Pieces(rows.view(PIECE), states, many)
 
