@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +219,71 @@ def test_events_of_a_part_of_a_recording_are_drawn_where_they_were_found_in_it()
     for shown in (None, [1, 2]):
         found = shades(part.plot(events=events, channels=shown))
         assert [row.any() for row in found] == [channel == 1 for channel in shown or range(3)]
+
+
+class Frame:
+    """What pandas, Polars and pyarrow have in common."""
+
+    def __init__(self, **columns: object) -> None:
+        self.columns, self._columns = list(columns), columns
+
+    def __getitem__(self, name: str) -> object:
+        return self._columns[name]
+
+
+TABLE = np.array([(250, 500, 1), (700, 720, 0)], [("start", "i8"), ("end", "i8"), ("channel", "i4")])
+TABLES = {
+    "array": TABLE,
+    "pieces": [TABLE[:1], TABLE[1:]],
+    "mapping": {"start": [250, 700], "end": [500, 720], "channel": [1, 0]},
+    "frame": Frame(start=np.array([250, 700]), end=np.array([500, 720]), channel=np.array([1, 0], np.uint8)),
+}
+
+
+@pytest.mark.parametrize("kind", [*TABLES, "npy", "csv", "rows"])
+def test_events_may_be_any_table(kind: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "events.npy", TABLE)
+    (tmp_path / "events.csv").write_text("channel,start,end\n1,250,500\n0,700,720\n")
+    rec = signals.from_array(np.zeros((1000, 2)))
+    rows = rec.detect(lambda chunk, start: [(250, 500, 1), (700, 720, 0)], block=1000)
+    events = rows if kind == "rows" else TABLES[kind] if kind in TABLES else tmp_path / f"events.{kind}"
+    found = shades(rec.plot(events=events))
+    assert np.flatnonzero(found[1]).tolist() == list(range(150, 300))
+    assert np.flatnonzero(found[0]).tolist() == list(range(420, 432))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [7, "events.csv", {"start": [1]}, Frame(end=[1]), {"start": [0.5], "end": [1]}, np.zeros((3, 2)), ["start"]],
+)
+def test_what_is_no_table_of_events_is_refused(events: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("events.csv").write_text("start\n1\n")
+    with pytest.raises(SchemaError, match="column"):
+        signals.from_array(np.zeros(50)).plot(events=events)
+
+
+@pytest.mark.parametrize("segments", [None, [0, 3000]])
+def test_a_flow_is_drawn_as_what_it_gives(segments: list[int] | None) -> None:
+    x = RNG.standard_normal((5000, 3))
+    rec = signals.from_array(x, fs=1000, t0=2.0, segments=segments)
+    flow = rec.pipe(signals.SosFiltFilt(signals.butter(2, 0.2)), signals.Scale(3))
+    ax = flow.plot(events=flow.detect(signals.Threshold(3, block=1000)))
+    expected = signals.from_array(flow.to_array(), fs=1000, t0=2.0).plot()
+    for line, wanted in zip(ax.get_lines()[:3], expected.get_lines(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), wanted.get_xydata())
+    assert ax.get_xlim() == (2.0, 7.0)
+    assert shades(ax).any()
+    for part in ({"start": 3}, {"stop": "1s"}, {"channels": [0]}):
+        with pytest.raises(SchemaError, match="a flow is drawn whole"):
+            flow.plot(**part)
+
+
+def test_a_flow_that_is_longer_than_its_recording_is_drawn_to_its_end() -> None:
+    flow = signals.from_array(np.ones(100)).pipe(signals.Fir(np.ones(11), mode="full"))
+    ax = flow.plot()
+    assert ax.get_xlim() == (0, 110)
+    assert len(ax.get_lines()[0].get_xdata()) == 110
 
 
 def test_crowded_events_are_the_deeper_the_more_there_are() -> None:

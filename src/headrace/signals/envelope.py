@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from headrace.errors import SchemaError
+from headrace.signals.flow import Flow
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -41,12 +42,12 @@ class Envelope:
     high: Array
 
 
-def envelope(recording: Recording, width: int = 1200, **options: Unpack[RunKeywords]) -> Envelope:
+def envelope(recording: Recording | Flow, width: int = 1200, **options: Unpack[RunKeywords]) -> Envelope:
     """Compute the envelope of a recording in one pass, in constant memory.
 
     Parameters
     ----------
-    recording : Recording
+    recording : Recording or Flow
         Of known length and real numbers.
     width : int
         Stretches to divide it into; a shorter recording gets one for each sample.
@@ -76,23 +77,24 @@ def envelope(recording: Recording, width: int = 1200, **options: Unpack[RunKeywo
     return measure(recording, width, **options)[0]
 
 
-def measure(recording: Recording, width: int, **options: Unpack[RunKeywords]) -> tuple[Envelope, RunReport]:
+def measure(recording: Recording | Flow, width: int, **options: Unpack[RunKeywords]) -> tuple[Envelope, RunReport]:
     """Compute the envelope, and say what that cost; see `envelope`."""
     if width < 1:
         raise SchemaError(f"width= is at least 1: got {width}")
-    if recording.n_samples is None:
+    flow = recording if isinstance(recording, Flow) else recording.pipe()
+    lengths, spec = flow.segment_lengths(), flow.spec
+    n = sum(length or 0 for length in lengths)
+    if None in lengths:
         raise SchemaError("a stream has no length to draw along: write it to a file first, rec.pipe().to_file(path)")
-    if recording.n_samples == 0:
+    if n == 0:
         raise SchemaError("the recording has no samples: choose another start= or stop=")
-    if recording.dtype.kind == "c":
-        raise SchemaError(
-            f"{recording.dtype} samples have no smallest value: take the part or the magnitude to look at"
-        )
-    count = min(width, recording.n_samples)
-    edges = np.arange(count + 1, dtype=np.int64) * recording.n_samples // count
-    shape = (count, recording.n_channels)
+    if spec.dtype.kind == "c":
+        raise SchemaError(f"{spec.dtype} samples have no smallest value: take the part or the magnitude to look at")
+    count = min(width, n)
+    edges = np.arange(count + 1, dtype=np.int64) * n // count
+    shape = (count, spec.n_channels)
     found = Envelope(edges, np.full(shape, np.nan), np.full(shape, np.nan))
-    report = recording.pipe().run(_EnvelopeSink(found), **options)
+    report = flow.run(_EnvelopeSink(found), **options)
     return found, report
 
 

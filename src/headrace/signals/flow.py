@@ -117,3 +117,9 @@ class Flow(SampleFlow):
         from headrace.signals.features import Features
 
         return self.tabulate(Features(*what, length=length, hop=hop))
+
+    def plot(self, **options: Any) -> Any:
+        """Run the flow and draw what it gives, whole; see `headrace.signals.plot.plot` for the options."""
+        from headrace.signals.plot import plot
+
+        return plot(self, **options)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headrace.core.checks import int64_array
+from headrace.core.rowflow import RowFlow
+from headrace.core.table_reader import table_batches, table_names
 from headrace.errors import SchemaError
+from headrace.signals.window_places import column, has_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +21,9 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.span import Span
 
-__all__ = ["Marks", "event_marks"]
+__all__ = ["Marks", "event_marks", "event_tables"]
+
+_FIELDS = ("start", "end", "channel")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +40,42 @@ class Marks:
 
     counts: Array
     n_events: int
+
+
+def event_tables(events: Any) -> Iterator[Array]:
+    """Read tables of events, whoever made them, as structured arrays.
+
+    Parameters
+    ----------
+    events : table, sequence or iterator of tables, RowFlow, str or path-like
+        A table is a structured array, a mapping of columns, a data frame or an Arrow table; a path leads to a file of
+        one.
+
+    Raises
+    ------
+    SchemaError
+        If one has no columns start and end of integers.
+    """
+    if isinstance(events, (str, os.PathLike)):
+        known = table_names(events)
+        missing = [name for name in ("start", "end") if name not in known]
+        if missing:
+            raise SchemaError(f"{events} has no column {missing[0]}; it has {', '.join(known)[:300]}")
+        yield from table_batches(events, [(name, "i8") for name in _FIELDS if name in known])
+    elif isinstance(events, (list, tuple, Iterator, RowFlow)):
+        for table in events:
+            yield _structured(table)
+    else:
+        yield _structured(events)
+
+
+def _structured(table: Any) -> Array:
+    names = [name for name in _FIELDS if name != "channel" or has_column(table, name)]
+    columns = {name: column(table, name) for name in names}
+    rows = np.empty(len(columns["start"]), [(name, np.int64) for name in names])
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
 
 
 def event_marks(events: Iterable[Array], span: Span, channels: Sequence[int], *, columns: int = 600) -> Marks:

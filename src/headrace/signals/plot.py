@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.core.source import Source
 from headrace.core.span import Span
 from headrace.errors import MissingExtra, SchemaError
 from headrace.signals.envelope import Envelope, envelope
-from headrace.signals.marks import Marks, event_marks
+from headrace.signals.marks import Marks, event_marks, event_tables
 from headrace.signals.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from headrace.core.arrays import Array
+    from headrace.core.operator import Spec
+    from headrace.signals.flow import Flow
 
 __all__ = ["draw", "new_axes", "plot"]
 
@@ -28,7 +29,7 @@ _FINE = 600  # columns of events from which on one of them alone is too narrow t
 
 
 def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a default
-    recording: Recording,
+    recording: Recording | Flow,
     *,
     ax: Any = None,
     channels: Any = None,
@@ -36,7 +37,7 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     stop: int | str | None = None,
     width: int = 1200,
     spacing: float | None = None,
-    events: Array | Iterable[Array] | None = None,
+    events: Any = None,
     **line: Any,
 ) -> Any:
     """Draw a recording: the smallest and largest value in each pixel column, several channels one below the other.
@@ -45,8 +46,8 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
 
     Parameters
     ----------
-    recording : Recording
-        Of known length and real numbers.
+    recording : Recording or Flow
+        Of known length and real numbers. A flow is run, and drawn whole.
     ax : matplotlib Axes, optional
         Where to draw; a figure of its own if not given.
     channels : int, str, slice or sequence, optional
@@ -57,10 +58,11 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
         Columns the recording is divided into; more than the picture has pixels shows nothing more.
     spacing : float, optional
         Distance between the lines of two channels, in units of the samples; chosen from their range if not given.
-    events : structured ndarray or iterable of them, optional
-        Events to shade and mark by a triangle above, with fields ``start`` and ``end`` and, unless an event is on all
-        channels, ``channel``, all counted in `recording`, as ``recording.detect`` gives them. Where they crowd, the
-        shade is the deeper the more there are.
+    events : table, sequence of tables, or path, optional
+        Events to shade and mark by a triangle above: tables as `headrace.signals.windows` takes them, with columns
+        ``start`` and ``end`` and, unless an event is on all channels, ``channel``, all counted in `recording`, as
+        ``recording.detect`` gives them; a flow of rows; or a file of them. Where they crowd, the shade is the deeper
+        the more there are.
     **line
         For the lines, such as ``color`` and ``linewidth``; see `matplotlib.lines.Line2D`.
 
@@ -74,7 +76,8 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     MissingExtra
         If matplotlib is not installed.
     SchemaError
-        If there is nothing that could be drawn: a stream, complex samples, no samples, events without start and end.
+        If there is nothing that could be drawn: a stream, complex samples, no samples, a part of a flow, events
+        without start and end.
 
     Notes
     -----
@@ -89,21 +92,25 @@ def plot(  # noqa: PLR0913 - what a picture may be asked for, all but one with a
     >>> ax.get_xlabel()
     'time (s)'
     """
-    part = recording if channels is None else recording[:, channels]
-    if ax is None:
-        ax = new_axes(part.n_channels)
-    span = recording._span(start, stop) if isinstance(recording.source, Source) else Span(0, 0)
-    part = part if start is None and stop is None else part[span.start : span.stop]
+    part, first = recording, 0
+    if isinstance(recording, Recording):
+        part = recording if channels is None else recording[:, channels]
+        if start is not None or stop is not None:
+            span = recording._span(start, stop)
+            part, first = part[span.start : span.stop], span.start
+    elif (channels, start, stop) != (None, None, None):
+        raise SchemaError("a flow is drawn whole: choose from the recording before pipe(...), or write it to a file")
+    ax = new_axes(_spec(part).n_channels) if ax is None else ax
     found = envelope(part, width)
-    pieces = [events] if isinstance(events, np.ndarray) else events
-    marks = None if pieces is None else event_marks(pieces, span, _places(recording, channels))
-    draw(ax, part, found, first=span.start, spacing=spacing, marks=marks, **line)
+    shown = Span(first, first + int(found.edges[-1]))
+    marks = None if events is None else event_marks(event_tables(events), shown, _places(recording, channels))
+    draw(ax, part, found, first=first, spacing=spacing, marks=marks, **line)
     return ax
 
 
 def draw(
     ax: Any,
-    part: Recording,
+    part: Recording | Flow,
     found: Envelope,
     *,
     first: int = 0,
@@ -117,7 +124,7 @@ def draw(
     ----------
     ax : matplotlib Axes
         Where to draw.
-    part : Recording
+    part : Recording or Flow
         What the envelope was computed of, for its rate, units and names.
     found : Envelope
         Its envelope.
@@ -128,29 +135,31 @@ def draw(
     marks : Marks, optional
         Events, in as many rows as there are channels.
     """
-    several = part.n_channels > 1
+    fs, n = _spec(part).fs, int(found.edges[-1])
+    units, names = (part.units, part.channel_names) if isinstance(part, Recording) else (None, None)
+    several = found.low.shape[1] > 1
     centers = _centers(found) if several else np.zeros(1)
     offsets = _offsets(found, centers, spacing)
     x, y = _outline(found)
-    seconds, unit = _time_unit(part.duration_s)
-    whole = np.array([0.0, found.edges[-1]])
-    x, whole = ((part.t0 + at / part.fs) / seconds if part.fs else at + first for at in (x, whole))
+    seconds, unit = _time_unit(n / fs if fs else None)
+    whole = np.array([0.0, n])
+    x, whole = ((part.t0 + at / fs) / seconds if fs else at + first for at in (x, whole))
     crowded = len(offsets) > _LABELS
     if several:
         ax.margins(y=0.01 if crowded else 0.05)
     ax.plot(x, y - centers + offsets, **{"linewidth": 0.4 if crowded else 0.7, "color": "#1f4e79", **line})
     ax.set_xlim(*whole)
-    ax.set_xlabel(f"time ({unit})" if part.fs else "sample")
+    ax.set_xlabel(f"time ({unit})" if fs else "sample")
     if marks is not None:
-        half = (whole[1] - whole[0]) / found.edges[-1] / 2
+        half = (whole[1] - whole[0]) / n / 2
         _mark(ax, marks, (whole[0] - half, whole[1] - half), offsets)
     if not several:
-        ax.set_ylabel(f"amplitude ({part.units})" if part.units else "amplitude")
+        ax.set_ylabel(f"amplitude ({units})" if units else "amplitude")
         return
-    names = part.channel_names or [str(number) for number in part.channel_numbers]
-    every = -(-len(names) // _LABELS)
-    ax.set_yticks(offsets[::every], names[::every])
-    distance = f"{-offsets[1]:,.6g} {part.units or ''}".rstrip()
+    shown = names or [str(number) for number in _numbers(part)]
+    every = -(-len(shown) // _LABELS)
+    ax.set_yticks(offsets[::every], shown[::every])
+    distance = f"{-offsets[1]:,.6g} {units or ''}".rstrip()
     ax.set_ylabel(f"channel (medians {distance} apart)")
 
 
@@ -173,6 +182,15 @@ def new_axes(n_channels: int = 1) -> Any:
     ax = figure.add_subplot()
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _spec(part: Recording | Flow) -> Spec:
+    return part.source.spec if isinstance(part, Recording) else part.spec
+
+
+def _numbers(part: Recording | Flow) -> Sequence[int]:
+    """Tell which channels these are: of the recording's file, or of what a flow gives."""
+    return part.channel_numbers if isinstance(part, Recording) else range(part.spec.n_channels)
 
 
 def _mark(ax: Any, marks: Marks, ends: tuple[float, float], offsets: Array) -> None:
@@ -204,8 +222,10 @@ def _mark(ax: Any, marks: Marks, ends: tuple[float, float], offsets: Array) -> N
     ax.set_ylim(low, high)
 
 
-def _places(recording: Recording, channels: Any) -> tuple[int, ...]:
-    """Give the places of channels in a recording, which may itself be a part of another."""
+def _places(recording: Recording | Flow, channels: Any) -> Sequence[int]:
+    """Give the places of channels in what is drawn, which may itself be a part of a recording."""
+    if not isinstance(recording, Recording):
+        return range(recording.spec.n_channels)
     whole = Recording(recording.source, replace(recording._labels, channel_numbers=None))
     return (whole if channels is None else whole[:, channels]).channel_numbers
 

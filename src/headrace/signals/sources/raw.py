@@ -67,8 +67,9 @@ def _frames(file: FileReader, header_bytes: int, stored: StoredType, channels: i
 
 def _refuse_header(file: FileReader) -> None:
     """Raise `SchemaError` if a header that is no samples would be read as such."""
-    head = bytearray(min(12, file.size))
-    file.read_into(memoryview(head), 0)
+    taken = bytearray(min(12, file.size))
+    file.read_into(memoryview(taken), 0)
+    head = bytes(taken)
     is_wave = head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE"
     kind = ".npy" if head.startswith(b"\x93NUMPY") else "WAV" if is_wave else None
     if kind:
