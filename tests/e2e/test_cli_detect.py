@@ -25,7 +25,7 @@ def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def test_the_table_is_that_of_the_flow(folder: Path) -> None:
-    rule = ("--threshold", 8, "--block", 10_000, "--merge-gap", 3, "--min-length", 2, "--noise", "std", "--fs", 1000)
+    rule = ("--threshold", 8, "--block", "10s", "--merge-gap", 3, "--min-length", 2, "--noise", "std", "--fs", 1000)
     done = detect("x.npy", "events.npy", *rule, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     found = np.load(folder / "events.npy")

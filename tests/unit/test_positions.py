@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from headrace.errors import SchemaError
+from headrace.signals import BlockMedian, Detrend, Threshold, from_array
 from headrace.signals.positions import parse_position
 
 
@@ -46,3 +49,36 @@ def test_a_time_without_a_rate_asks_for_it() -> None:
 def test_a_time_beyond_all_recordings_is_refused() -> None:
     with pytest.raises(SchemaError, match="1e999s"):
         parse_position("1e999s", 1000, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("timed", "counted"),
+    [
+        (lambda rec: rec.detect(Threshold(3, block="1s")), lambda rec: rec.detect(Threshold(3, block=100))),
+        (lambda rec: rec.detect(Threshold(3, window="150ms")), lambda rec: rec.detect(Threshold(3, window=15))),
+        (lambda rec: rec.detect(all_of_it, block="1s"), lambda rec: rec.detect(all_of_it, block=100)),
+        (lambda rec: rec.pipe(Detrend(block="1s")), lambda rec: rec.pipe(Detrend(block=100))),
+        (lambda rec: rec.pipe(BlockMedian("1s")), lambda rec: rec.pipe(BlockMedian(100))),
+    ],
+    ids=["block", "window", "detector", "Detrend", "BlockMedian"],
+)
+def test_blocks_may_be_told_in_seconds(timed: Any, counted: Any, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((1050, 2))
+    rec = from_array(x, fs=100)
+    assert timed(rec).to_array().tobytes() == counted(rec).to_array().tobytes()
+    assert "s'" in repr(timed(rec))
+    with pytest.raises(SchemaError, match="is a time, and the recording has no rate"):
+        timed(from_array(x)).to_array()
+
+
+def all_of_it(chunk: np.ndarray, start: int) -> list[tuple[int, int]]:
+    """Find an event of half of each block."""
+    return [(start, start + len(chunk) // 2)]
+
+
+@pytest.mark.parametrize("make", [Detrend, BlockMedian, lambda block: Threshold(3, block=block)])
+def test_a_block_that_is_no_length_is_refused_at_once(make: Any) -> None:
+    with pytest.raises(SchemaError, match="such as '10s'"):
+        make(block="soon")
+    with pytest.raises(SchemaError, match="at least 1"):
+        from_array(np.zeros(9), fs=10).pipe(Detrend(block="1ms"))

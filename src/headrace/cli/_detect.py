@@ -11,7 +11,15 @@ import click
 from headrace.cli._batch import transform
 from headrace.cli._help import examples
 from headrace.cli._input_events import InputEvents
-from headrace.cli._options import RunSettings, SourceOptions, Worded, inputs_argument, source_options, table_options
+from headrace.cli._options import (
+    RunSettings,
+    SourceOptions,
+    Worded,
+    inputs_argument,
+    read_length,
+    source_options,
+    table_options,
+)
 
 __all__ = ["detect_command"]
 
@@ -31,10 +39,10 @@ _RULE = (
                  help="Samples above the median, below it, or both."),
     click.option("--noise", type=click.Choice(["mad", "std"]), default="mad", show_default=True,
                  help="Median absolute deviation, scaled to a normal's standard deviation; or standard deviation."),
-    click.option("--block", type=click.IntRange(min=1), metavar="N",
-                 help="Samples whose median and noise count for each of them (default 1000000)."),
-    click.option("--window", type=click.IntRange(min=1), metavar="W",
-                 help="In place of --block: judge each sample by the W samples around it."),
+    click.option("--block", type=Worded("length", read_length), metavar="N",
+                 help="Samples, or a time as 10s, whose median and noise count for each of them (default 1000000)."),
+    click.option("--window", type=Worded("length", read_length), metavar="W",
+                 help="In place of --block: judge each sample by the W samples around it; or a time."),
     click.option("--merge-gap", type=click.IntRange(min=0), default=0, show_default=True, metavar="G",
                  help="Make one event of those with at most G samples between them."),
     click.option("--min-length", type=click.IntRange(min=1), default=1, show_default=True, metavar="L",

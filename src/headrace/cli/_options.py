@@ -24,6 +24,7 @@ __all__ = [
     "SourceOptions",
     "Worded",
     "inputs_argument",
+    "read_length",
     "run_options",
     "size_type",
     "source_options",
@@ -106,6 +107,13 @@ def read_position(text: str) -> str:
 
     parse_position(text, n=0, fs=1.0)
     return text
+
+
+def read_length(text: str) -> int | str:
+    """Read a number of samples, or check that this is a time."""
+    from headrace.signals.positions import checked_length
+
+    return checked_length("length", int(text) if text.strip().lstrip("+-").isdecimal() else text)
 
 
 size_type = Worded("size", parse_bytes)

@@ -9,7 +9,7 @@ from typing import Any
 from headrace.core.checks import whole_number
 from headrace.errors import SchemaError
 
-__all__ = ["parse_length", "parse_position"]
+__all__ = ["checked_length", "parse_length", "parse_position"]
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _MOST = 2.0**62
@@ -53,6 +53,25 @@ def parse_position(position: Any, n: int, fs: float | None) -> int:
     except TypeError as error:
         raise SchemaError(f"a position is a sample number or a time such as '10s': got {position!r}") from error
     return max(0, index + n) if index < 0 else index
+
+
+def checked_length(name: str, length: Any) -> int | str:
+    """Take a length before the rate is known: a whole number of at least 1, or a time, for `parse_length` later.
+
+    Raises
+    ------
+    SchemaError
+        If it is neither.
+
+    Examples
+    --------
+    >>> checked_length("block", 1000), checked_length("block", "100ms")
+    (1000, '100ms')
+    """
+    if not isinstance(length, str):
+        return whole_number(name, length, least=1)
+    parse_position(length, n=0, fs=1.0)
+    return length
 
 
 def parse_length(name: str, length: Any, fs: float | None) -> int:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.core.blockwise import Block, BlockPlan
-from headrace.core.checks import whole_number
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
 from headrace.signals.events.pieces import Pieces
 from headrace.signals.events.reported import Reported
+from headrace.signals.positions import checked_length, parse_length
 
 if TYPE_CHECKING:
     import os
@@ -33,8 +33,8 @@ class Detector:
     ----------
     fn : callable
         ``fn(chunk, start) -> events``.
-    block : int
-        Samples per block, counted from sample 0 of each segment.
+    block : int or str
+        Samples per block, or their time, counted from sample 0 of each segment.
     halo : int or (int, int)
         Samples of context left and right.
     open_edges : bool
@@ -42,7 +42,7 @@ class Detector:
     """
 
     fn: Callable[[Array, int], Iterable[Any]]
-    block: int = 65_536
+    block: int | str = 65_536
     halo: int | tuple[int, int] = 0
     open_edges: bool = True
     _halo: Halo = field(init=False, repr=False, compare=False)
@@ -50,16 +50,17 @@ class Detector:
     def __post_init__(self) -> None:
         if not callable(self.fn):
             raise SchemaError(f"detector takes a function: got {self.fn!r}")
-        object.__setattr__(self, "block", whole_number("block", self.block, least=1))
+        object.__setattr__(self, "block", checked_length("block", self.block))
         object.__setattr__(self, "_halo", Halo.of(self.halo))
 
     def plan(self, inp: Spec) -> BlockPlan:
         """See `headrace.core.blockwise.BlockFunction.plan`."""
-        longest = self.block + self._halo.left + self._halo.right
+        block = parse_length("block", self.block, inp.fs)
+        longest = block + self._halo.left + self._halo.right
         # The function's own copy; and where it names no amplitudes, what their medians take.
         return BlockPlan(
             inp,
-            self.block,
+            block,
             self._halo,
             workspace=longest * (inp.dtype.itemsize + 10),
             result=Pieces.nbytes(inp.n_channels),
@@ -100,13 +101,13 @@ class Detector:
     def __repr__(self) -> str:
         halo = f", halo={self.halo}" if self.halo else ""
         edges = "" if self.open_edges else ", open_edges=False"
-        return f"detector({self.name}, block={self.block}{halo}{edges})"
+        return f"detector({self.name}, block={self.block!r}{halo}{edges})"
 
 
 def detector(
     fn: Callable[[Array, int], Iterable[Any]],
     *,
-    block: int = 65_536,
+    block: int | str = 65_536,
     halo: int | tuple[int, int] = 0,
     open_edges: bool = True,
 ) -> Detector:
@@ -120,9 +121,9 @@ def detector(
         ``(start, end, channel, amplitude, peak)`` each, or a structured array with fields of these names (`start` and
         `end` at least). They are half-open, in samples of the flow (so add `start`), lie inside the chunk, and
         those of one channel do not overlap; in any order. Without a channel they are of channel 0.
-    block : int
-        Samples per block, counted from sample 0 of each segment; the last may be short. `fn` is called once for each
-        block, never for chunks, so events cannot depend on how the flow is run.
+    block : int or str
+        Samples per block, or a time such as ``"1s"``, counted from sample 0 of each segment; the last may be
+        short. `fn` is called once for each block, never for chunks, so events cannot depend on how the flow is run.
     halo : int or (int, int)
         Samples added to the chunk left and right of its block, less where the segment ends.
     open_edges : bool

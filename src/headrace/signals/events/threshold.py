@@ -15,6 +15,7 @@ from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
 from headrace.signals.events.pieces import IN_MEMORY, PIECE, PieceFile, Pieces
+from headrace.signals.positions import checked_length, parse_length
 
 if TYPE_CHECKING:
     import os
@@ -45,12 +46,12 @@ class Threshold:
         deviation; or the standard deviation (ddof 0).
     polarity : {"both", "pos", "neg"}
         Whether samples above the upper threshold, below the lower one, or both are beyond.
-    block : int, optional
-        Samples whose median and noise count for each of them; default 1,000,000. Blocks count from sample 0 of each
-        segment; the last may be short.
-    window : int, optional
-        In place of blocks: sample i is judged by the `window` samples ``[i - window // 2, i - window // 2 + window)``,
-        less where the segment ends.
+    block : int or str, optional
+        Samples, or a time such as ``"10s"``, whose median and noise count for each of them; default 1,000,000.
+        Blocks count from sample 0 of each segment; the last may be short.
+    window : int or str, optional
+        In place of blocks, likewise: sample i is judged by the `window` samples
+        ``[i - window // 2, i - window // 2 + window)``, less where the segment ends.
     merge_gap : int
         Runs of one channel become one event where at most so many samples lie between them.
     min_length : int
@@ -94,8 +95,8 @@ class Threshold:
     _: KW_ONLY
     noise: Noise = "mad"
     polarity: Polarity = "both"
-    block: int | None = None
-    window: int | None = None
+    block: int | str | None = None
+    window: int | str | None = None
     merge_gap: int = 0
     min_length: int = 1
     nan: Nan = "raise"
@@ -107,18 +108,21 @@ class Threshold:
                 raise SchemaError(f"{name}= is one of {', '.join(get_args(kind))}: got {getattr(self, name)!r}")
         if self.block is not None and self.window is not None:
             raise SchemaError(f"give block= or window=, not both: got block={self.block} and window={self.window}")
-        for name, least in (("block", 1), ("window", 1), ("merge_gap", 0), ("min_length", 1)):
+        for name in ("block", "window"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, whole_number(name, getattr(self, name), least=least))
+                object.__setattr__(self, name, checked_length(name, getattr(self, name)))
+        for name, least in (("merge_gap", 0), ("min_length", 1)):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=least))
 
     def plan(self, inp: Spec) -> BlockPlan:
         """See `headrace.core.blockwise.BlockFunction.plan`."""
         _check_dtype(inp.dtype)
-        kernel = _native.ThresholdKernel(self.k, self.noise, self.polarity, self.nan, self.window or 0)
-        if self.window is None:
-            block, halo = self.block or _BLOCK, Halo()
+        window = 0 if self.window is None else parse_length("window", self.window, inp.fs)
+        kernel = _native.ThresholdKernel(self.k, self.noise, self.polarity, self.nan, window)
+        if window:
+            block, halo = max(_WINDOWED_BLOCK, window), Halo(window // 2, (window - 1) // 2)
         else:
-            block, halo = max(_WINDOWED_BLOCK, self.window), Halo(self.window // 2, (self.window - 1) // 2)
+            block, halo = parse_length("block", self.block or _BLOCK, inp.fs), Halo()
         dtype = _worked_dtype(inp.dtype)
         longest = block + halo.left + halo.right
         needed = max(kernel.workspace_bytes(np.empty(0, dtype), longest, n) for n in (1, min(2, inp.n_channels)))

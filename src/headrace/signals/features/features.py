@@ -9,12 +9,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from headrace.core.blockwise import BlockPlan
-from headrace.core.checks import whole_number
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.features.measures import as_feature
 from headrace.signals.features.rows import FIXED, FeatureRows
-from headrace.signals.positions import parse_length
+from headrace.signals.positions import checked_length, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +108,8 @@ class Features:
                 raise SchemaError(f"two columns would be called {feature.name!r}: give one another name")
             taken.add(feature.name)
         object.__setattr__(self, "what", features)
-        object.__setattr__(self, "length", _checked("length", length))
-        object.__setattr__(self, "hop", self.length if hop is None else _checked("hop", hop))
+        object.__setattr__(self, "length", checked_length("length", length))
+        object.__setattr__(self, "hop", self.length if hop is None else checked_length("hop", hop))
 
     @property
     def columns(self) -> DType:
@@ -171,7 +170,3 @@ def _windows(samples: Array, length: int, hop: int) -> Array:
     windows = np.array(sliding_window_view(samples, length)[::hop], np.float64, order="C")
     windows.flags.writeable = False
     return windows
-
-
-def _checked(name: str, length: Any) -> int | str:
-    return length if isinstance(length, str) else whole_number(name, length, least=1)

@@ -9,9 +9,9 @@ import numpy as np
 
 from headrace import _native
 from headrace.core.arrays import float_dtype, widest
-from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
+from headrace.signals.positions import checked_length, parse_length
 from headrace.signals.real_numbers import real_numbers
 
 if TYPE_CHECKING:
@@ -26,15 +26,16 @@ class BlockMedian:
 
     Parameters
     ----------
-    block : int
-        Samples in a block: they are ``[0, block), [block, 2 * block), ...``, and the last may be short.
+    block : int or str
+        Samples in a block, or a time such as ``"1s"``: they are ``[0, block), [block, 2 * block), ...``,
+        and the last may be short.
     subtract : bool
         Whether to give the samples less their block's median, or the median itself at every sample.
 
     Raises
     ------
     SchemaError
-        If `block` is not a whole number of at least 1, or the stream is complex.
+        If `block` is neither a whole number of at least 1 nor a time, or the stream is complex.
 
     Notes
     -----
@@ -51,33 +52,33 @@ class BlockMedian:
     array([-1.,  0.,  7., -1.,  0.,  0.])
     """
 
-    block: int
+    block: int | str
     subtract: bool = True
     _wide: bool = field(init=False, repr=False, default=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "block", whole_number("block", self.block, least=1))
+        object.__setattr__(self, "block", checked_length("block", self.block))
         object.__setattr__(self, "subtract", bool(self.subtract))
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
         if inp.dtype.kind == "c":
             raise SchemaError(f"BlockMedian takes real samples: got {inp.dtype}")
-        narrow = float_dtype(inp.dtype)
+        narrow, block = float_dtype(inp.dtype), parse_length("block", self.block, inp.fs)
         # Of the kernel: a tile of channels, and scratch; a copy of samples that it does not read.
         copied = 4 * inp.n_channels if inp.dtype == np.float16 else 0
         tile = min(_TILE, inp.n_channels) * inp.dtype.itemsize
         return Plan(
             inp,
             replace(inp, dtype=widest(narrow) if self._wide else narrow),
-            grid=self.block,
-            workspace=(tile + _SCRATCH + copied) * self.block + _FIXED,
+            grid=block,
+            workspace=(tile + _SCRATCH + copied) * block + _FIXED,
         )
 
-    def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:  # noqa: ARG002 - the protocol's
+    def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
         middle = np.empty(out.array.shape[1:])
-        for block in out.span.split(self.block):
+        for block in out.span.split(plan.grid):
             x, target = real_numbers(window.narrow(block).array), out.array[block.within(out.span)]
             _native.medians(x, middle.reshape(-1))
             if self.subtract:

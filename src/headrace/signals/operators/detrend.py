@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from headrace.core.arrays import float_dtype, widest
-from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
+from headrace.signals.positions import checked_length, parse_length
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -30,13 +30,14 @@ class Detrend:
     ----------
     type : {"linear", "constant"}
         The least-squares line, or the mean.
-    block : int
-        Samples in a block: they are ``[0, block), [block, 2 * block), ...``, and the last may be short.
+    block : int or str
+        Samples in a block, or a time such as ``"1s"``: they are ``[0, block), [block, 2 * block), ...``,
+        and the last may be short.
 
     Raises
     ------
     SchemaError
-        If the type is neither, `block` is not a whole number of at least 1, or the stream is complex.
+        If the type is neither, `block` is neither a whole number of at least 1 nor a time, or the stream is complex.
 
     Notes
     -----
@@ -54,28 +55,28 @@ class Detrend:
     array([-1.,  0.,  1.,  0.,  0.,  0.])
     """
 
-    def __init__(self, type: Trend = "linear", *, block: int) -> None:
+    def __init__(self, type: Trend = "linear", *, block: int | str) -> None:
         if type not in get_args(Trend):
             raise SchemaError(f"type= is 'linear' or 'constant': got {type!r}")
         self.type: Trend = type
-        self.block = whole_number("block", block, least=1)
+        self.block = checked_length("block", block)
         self._wide = False
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
         if inp.dtype.kind == "c":
             raise SchemaError(f"Detrend takes real samples: got {inp.dtype}")
-        narrow = float_dtype(inp.dtype)
+        narrow, block = float_dtype(inp.dtype), parse_length("block", self.block, inp.fs)
         return Plan(
             inp,
             replace(inp, dtype=widest(narrow) if self._wide else narrow),
-            grid=self.block,
-            workspace=8 * self.block * (2 * self._channels_at_once(inp.n_channels) + 1),
+            grid=block,
+            workspace=8 * block * (2 * _channels_at_once(inp.n_channels, block) + 1),
         )
 
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
-        step = self._channels_at_once(plan.inp.n_channels)
+        step = _channels_at_once(plan.inp.n_channels, plan.grid)
         samples = window.array.reshape(out.span.size, plan.inp.n_channels)
         target = out.array.reshape(samples.shape)
         for block in out.span.split(plan.grid):
@@ -85,9 +86,6 @@ class Detrend:
                 rows = np.array(samples[place, channels].T, np.float64, order="C")
                 self._flatten(rows)
                 np.copyto(target[place, channels].T, rows, casting="same_kind")
-
-    def _channels_at_once(self, n_channels: int) -> int:
-        return max(1, min(n_channels, _VALUES // self.block))
 
     def _flatten(self, rows: Array) -> None:
         """Work in place on shape (channels, n) float64."""
@@ -106,4 +104,8 @@ class Detrend:
         return wide
 
     def __repr__(self) -> str:
-        return f"Detrend({self.type!r}, block={self.block})"
+        return f"Detrend({self.type!r}, block={self.block!r})"
+
+
+def _channels_at_once(n_channels: int, block: int) -> int:
+    return max(1, min(n_channels, _VALUES // block))
