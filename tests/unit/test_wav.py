@@ -302,9 +302,11 @@ def test_options_that_do_not_fit_are_schema_errors(tmp_path: Path, options: dict
         opened(tmp_path / "x.wav", riff(STEREO, DATA), **options)
 
 
-def test_with_a_dtype_a_wav_file_is_raw_bytes(tmp_path: Path) -> None:
-    with opened(tmp_path / "x.wav", riff(STEREO, DATA), dtype="uint8") as rec:
-        assert len(rec) == 444
+def test_with_a_dtype_a_wav_file_is_raw_bytes_behind_its_header(tmp_path: Path) -> None:
+    with opened(tmp_path / "x.wav", riff(STEREO, DATA), dtype="uint8", header_bytes=44) as rec:
+        assert len(rec) == 400
+    with pytest.raises(SchemaError, match="header of a WAV file"):
+        opened(tmp_path / "x.wav", riff(STEREO, DATA), dtype="uint8")
 
 
 def test_damaged_headers_never_raise_anything_but_a_format_error(
