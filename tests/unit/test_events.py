@@ -222,7 +222,7 @@ def test_medians_are_those_of_numpy(rng: np.random.Generator) -> None:
         ([(5, 5)], r"event 0, \(start, end, channel\) = \(5, 5, 0\), starts at or after its end"),
         ([(2, 4), (90, 101)], r"event 1, .* outside the samples \[0, 100\)"),
         ([(-1, 4)], "outside the samples"),
-        ([(8, 12), (3, 9)], "event 1.*overlaps the one before it"),
+        ([(8, 9), (3, 4)], r"event 1.*starts before the one.*sorted\(events\)"),
         ([(3, 9), (8, 12)], "event 1.*overlaps the one before it"),
         ([(3, 9, 2)], "none of the 1 channels"),
         ([(3, 9, 0, 1.0, 9)], "peak outside itself"),
@@ -253,7 +253,7 @@ def test_a_function_may_report_one_channel_after_the_other(rng: np.random.Genera
         for channel in (2, 0, 1):
             values = np.pad(chunk[:, channel], 1)
             edges = np.flatnonzero(np.diff(values > 1.5)) + start
-            found += [(int(a), int(b), channel, float(b), int(a)) for a, b in edges.reshape(-1, 2)[::-1]]
+            found += [(int(a), int(b), channel, float(b), int(a)) for a, b in edges.reshape(-1, 2)]
         return found
 
     rows = signals.from_array(x).detect(beyond, block=5000).to_array()

@@ -120,7 +120,7 @@ def detector(
         in the flow. It returns events: ``(start, end)``, ``(start, end, channel)`` or
         ``(start, end, channel, amplitude, peak)`` each, or a structured array with fields of these names (`start` and
         `end` at least). They are half-open, in samples of the flow (so add `start`), lie inside the chunk, and
-        those of one channel do not overlap; in any order. Without a channel they are of channel 0.
+        those of one channel rise by start and do not overlap. Without a channel they are of channel 0.
     block : int or str
         Samples per block, or a time such as ``"1s"``, counted from sample 0 of each segment; the last may be
         short. `fn` is called once for each block, never for chunks, so events cannot depend on how the flow is run.
@@ -139,7 +139,7 @@ def detector(
     ------
     SchemaError
         If a parameter is none of these; and during the run, if an event is none, has ``start >= end``, lies outside
-        the chunk or overlaps another of its channel.
+        the chunk, comes out of order or overlaps the one before in its channel.
 
     Notes
     -----

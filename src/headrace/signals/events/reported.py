@@ -28,7 +28,7 @@ _WANTED = (
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """Events as a function reported them, in order of start, then channel.
+    """Events as a function reported them.
 
     Attributes
     ----------
@@ -74,15 +74,13 @@ class Reported:
     def _of_columns(cls, columns: dict[str, Any], names: Sequence[str]) -> Reported:
         if "start" not in columns or "end" not in columns or ("amplitude" in columns) != ("peak" in columns):
             raise SchemaError(f"it returned an array with the fields {', '.join(names)}; expected {_WANTED}")
-        start, end = (_integers(name, columns[name]) for name in ("start", "end"))
-        channel = _integers("channel", columns["channel"]) if "channel" in columns else np.zeros(len(start), np.int64)
-        order = np.lexsort((channel, start))  # a function of several channels finds one channel's after the other's
+        start = _integers("start", columns["start"])
         return cls(
-            start[order],
-            end[order],
-            channel[order],
-            _reals(columns["amplitude"])[order] if "amplitude" in columns else None,
-            _integers("peak", columns["peak"])[order] if "peak" in columns else None,
+            start,
+            _integers("end", columns["end"]),
+            _integers("channel", columns["channel"]) if "channel" in columns else np.zeros(len(start), np.int64),
+            _reals(columns["amplitude"]) if "amplitude" in columns else None,
+            _integers("peak", columns["peak"]) if "peak" in columns else None,
         )
 
     def check(self, window: Span, n_channels: int) -> None:
@@ -95,9 +93,12 @@ class Reported:
         if self.peak is not None:
             self._refuse((self.peak < start) | (self.peak >= end), "has its peak outside itself")
         order = np.argsort(self.channel, kind="stable")
-        overlaps = np.zeros(len(start), bool)
         before, after = order[:-1], order[1:]
-        overlaps[after] = (self.channel[before] == self.channel[after]) & (start[after] < end[before])
+        together = self.channel[before] == self.channel[after]
+        late, overlaps = np.zeros(len(start), bool), np.zeros(len(start), bool)
+        late[after] = together & (start[after] < start[before])
+        overlaps[after] = together & (start[after] < end[before])
+        self._refuse(late, "starts before the one reported before it in its channel; return sorted(events)")
         self._refuse(overlaps, "overlaps the one before it in its channel; merge such events in the function")
 
     def pieces(self, window: Array, first: int, block: Span, *, open_edges: bool) -> Array:
