@@ -131,7 +131,7 @@ def test_a_tiny_run_prints_a_table_and_keeps_nothing(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Which way of holding memory holds less?" in done.stdout
     assert "tiny sizes" in done.stdout
-    assert done.stdout.count("not judged") == 2, "tiny sizes judge goals"
+    assert done.stdout.count("not judged") == 3, "tiny sizes judge goals"
     assert "absent" in done.stdout
     assert not (folder / "results").exists()
 
