@@ -98,7 +98,8 @@ class _Feed:
         self._allocate, self._allocate_out = allocate, allocate_out or allocate
         self._carry = Chunk(Span(0, 0), np.empty((0, *inp.shape), inp.dtype))
         self._next = 0  # first output sample not yet computed
-        self._state = operator.start(self.stage.plan) if isinstance(operator, Stateful) else None
+        self._stateful = operator if isinstance(operator, Stateful) else None  # asked once: it takes its time
+        self._state = self._stateful.start(self.stage.plan) if self._stateful is not None else None
 
     def each(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         for chunk in chunks:
@@ -148,14 +149,14 @@ class _Feed:
         return Chunk(span, array)
 
     def _compute(self, have: Chunk, span: Span) -> Chunk:
-        plan, operator = self.stage.plan, self.stage.operator
+        plan = self.stage.plan
         out = Chunk(span, self._allocate_out((span.size, *plan.out.shape), plan.out.dtype))
         window = have.narrow(plan.demand(span).clip(have.span)).locked()
         try:
-            if isinstance(operator, Stateful):
-                self._state = operator.step(plan, self._state, window, out)
+            if self._stateful is not None:
+                self._state = self._stateful.step(plan, self._state, window, out)
             else:
-                operator.apply(plan, window, out)  # type: ignore[attr-defined]
+                self.stage.operator.apply(plan, window, out)  # type: ignore[attr-defined]
         except Exception as error:
             stage_note(error, self.stage.name, span.shift(self.stage.offset))
             raise
