@@ -33,7 +33,9 @@ def test_the_table_is_that_of_the_flow(folder: Path) -> None:
         flow = rec.detect(signals.Threshold(8, block=10_000, merge_gap=3, min_length=2, noise="std"))
         assert found.tobytes() == flow.to_array().tobytes()
     assert found[["start", "end", "channel"]].tolist() == [(9_990, 10_020, 0), (20_000, 20_005, 1)]
-    assert json.loads(done.stdout)["n_samples"] == 30_000
+    report = json.loads(done.stdout)
+    assert report["n_samples"] == 30_000
+    assert "Threshold" in report["stage_seconds"]
 
 
 def test_csv_has_a_line_for_each_event(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.core.blockwise import stage_name
 from headrace.core.closeable import Closeable
 from headrace.errors import SchemaError
 
@@ -38,6 +39,11 @@ class InputEvents:
     detector: Tabulates[Any]
     first_sample: int
     channels: tuple[int, ...]
+
+    @property
+    def stage_name(self) -> str:
+        """See `headrace.core.blockwise.stage_name`."""
+        return stage_name(self.detector)
 
     def plan(self, inp: Spec) -> BlockPlan:
         """See `headrace.core.blockwise.BlockFunction.plan`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace.core.blockwise import stage_name
 from headrace.core.buffers import BufferPool
 from headrace.core.engine import Engine
 from headrace.core.schedule import reserve_fitting
@@ -81,8 +82,8 @@ class BlockRun:
         try:
             return self._function.work(self._plan, block)
         except Exception as error:
-            error.add_note(f"in {type(self._function).__name__}, samples {block.span.shift(block.offset)}")
+            error.add_note(f"in {stage_name(self._function)}, samples {block.span.shift(block.offset)}")
             raise
         finally:
-            name = type(self._function).__name__
+            name = stage_name(self._function)
             clock[name] = clock.get(name, 0.0) + time.perf_counter() - before

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headrace.core.operator import Spec
     from headrace.core.span import Span
 
-__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome", "Tabulates"]
+__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome", "Tabulates", "stage_name"]
 
 _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
@@ -162,3 +162,8 @@ class Tabulates(BlockFunction[_Result], Protocol[_Result]):
             Folder for temporary files; ``None`` for the system's.
         """
         ...
+
+
+def stage_name(function: BlockFunction[Any]) -> str:
+    """Give the name of a block function in reports: its ``stage_name``, if it stands for another, else its class's."""
+    return getattr(function, "stage_name", type(function).__name__)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from headrace.core.arrow import arrow_stream
+from headrace.core.blockwise import stage_name
 from headrace.core.closeable import Closeable
 from headrace.core.engines import block_engine
 from headrace.core.progress import progress_of
@@ -190,7 +191,7 @@ class RowFlow:
         source = self._flow.source
         if output is not None and isinstance(source, Source):
             refuse_input_as_output(output, source.paths)
-        display = progress_of(options.progress, type(self._function).__name__)
+        display = progress_of(options.progress, stage_name(self._function))
         total, meter = self._flow.n_samples, Meter()
 
         def tell(last: bool = False) -> None:
