@@ -83,7 +83,7 @@ REFUSED = [
     (("rec.npy", "out.png", "--channels", "7"), "channels 7"),
     (("rec.npy", "out.png", "--events", "none.csv"), "none.csv"),
     (("rec.npy", "out.png", "--events", "rec.npy"), "not rows"),
-    (("rec.npy", "out.png", "--events", "other.csv"), "no columns start and end; it has onset"),
+    (("rec.npy", "out.png", "--events", "other.csv"), "has no column start; it has onset"),
     (("rec.npy", "out.png", "--events", "events.xls"), "events.xls"),
     (("rec.npy", "out.png", "--memory", "1kB"), "budget"),
 ]

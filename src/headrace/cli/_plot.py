@@ -18,16 +18,12 @@ from headrace.cli._options import SourceOptions, inputs_argument, size_type, sou
 from headrace.errors import OutputError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from headrace.core.arrays import Array
     from headrace.core.report import RunReport
 
 __all__ = ["plot_command"]
 
 _SUFFIXES = (".pdf", ".png", ".svg")
 _DPI = 120
-_EVENT_FIELDS = ("start", "end", "channel")
 
 
 @click.command(
@@ -64,7 +60,7 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     from headrace.core.publish import PartFile, refuse_input_as_output
     from headrace.core.span import Span
     from headrace.signals.envelope import measure
-    from headrace.signals.marks import event_marks
+    from headrace.signals.marks import event_marks, event_tables
     from headrace.signals.plot import draw, new_axes
 
     began, cpu = time.perf_counter(), time.process_time()
@@ -81,8 +77,8 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
         )
         span = Span(shown.first_sample, shown.first_sample + len(shown))
         ax = new_axes(shown.n_channels)
-        events = None if values["events"] is None else read_events(values["events"])
-        marks = None if events is None else event_marks(events, span, shown.channel_numbers)
+        table = values["events"]
+        marks = None if table is None else event_marks(event_tables(table), span, shown.channel_numbers)
         found, report = measure(
             shown, _DPI * 10, memory=values["memory"], threads=values["threads"], progress=_shows_progress(values)
         )
@@ -106,24 +102,6 @@ def plot_command(*, inputs: tuple[str, ...], out: str, **values: Any) -> None:
     else:
         counted = "" if marks is None else f"{marks.n_events:,} events, "
         click.echo(f"{out}: {counted}{report}", err=True)
-
-
-def read_events(path: str) -> Iterator[Array]:
-    """Read the events of a table, piece by piece.
-
-    Raises
-    ------
-    SchemaError
-        If the table has no columns start and end.
-    FormatError
-        If it cannot be read, or they are no integers.
-    """
-    from headrace.core.table_reader import table_batches, table_names
-
-    names = table_names(path)
-    if "start" not in names or "end" not in names:
-        raise SchemaError(f"--events: {path} has no columns start and end; it has {', '.join(names)[:300]}")
-    return table_batches(path, [(name, "i8") for name in _EVENT_FIELDS if name in names])
 
 
 def _with_drawing(report: RunReport, seconds: float, cpu_seconds: float) -> RunReport:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headrace.core.tempfiles import UnnamedFile
+from headrace.signals.events.row_file import RowFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ __all__ = [
     "OPEN_LEFT",
     "OPEN_RIGHT",
     "PIECE",
-    "PieceFile",
     "Pieces",
 ]
 
@@ -55,41 +54,6 @@ ENDS_IN_GAP = 2
 """State of a channel in a block: a gap follows its last piece, or lies in it if it has none."""
 
 
-class PieceFile:
-    """Pieces that are too many for memory, in order.
-
-    Parameters
-    ----------
-    tmp : str or None
-        Folder of the file, which is made when the first ones come; ``None`` for the system's.
-    """
-
-    def __init__(self, tmp: str | None) -> None:
-        self._tmp, self._count = tmp, 0
-        self._file: UnnamedFile | None = None
-
-    def append(self, rows: Array) -> None:
-        """Write pieces, (k,) of PIECE or their bytes.
-
-        Raises
-        ------
-        OutputError
-            If the folder does not take them.
-        """
-        if self._file is None:
-            self._file = UnnamedFile(self._tmp, "a temporary file of events")
-        self._file.write(memoryview(rows.view(np.uint8)), self._count * PIECE.itemsize)  # type: ignore[arg-type]
-        self._count += rows.nbytes // PIECE.itemsize
-
-    def batches(self) -> Iterator[Array]:
-        """Give them back, at most `IN_MEMORY` at a time."""
-        for first in range(0, self._count, IN_MEMORY):
-            rows = np.empty(min(IN_MEMORY, self._count - first), PIECE)
-            if self._file is not None:
-                self._file.read(memoryview(rows.view(np.uint8)), first * PIECE.itemsize)  # type: ignore[arg-type]
-            yield rows
-
-
 class Pieces:
     """What was found in some channels of one block.
 
@@ -99,11 +63,11 @@ class Pieces:
         Channel by channel, starts rising. Samples count from the flow's first, channels from the first of the block's.
     states : ndarray, shape (channels,) uint8
         For each channel, what a later block must know.
-    before : PieceFile, optional
+    before : RowFile, optional
         Pieces that come before `rows`.
     """
 
-    def __init__(self, rows: Array, states: Array, before: PieceFile | None = None) -> None:
+    def __init__(self, rows: Array, states: Array, before: RowFile | None = None) -> None:
         self.states = states
         self._rows, self._before = rows, before
 
@@ -112,7 +76,7 @@ class Pieces:
         """Keep pieces, of which there may be too many for memory."""
         if len(rows) <= IN_MEMORY:
             return cls(rows, states)
-        before = PieceFile(tmp)
+        before = RowFile(PIECE, tmp)
         before.append(rows)
         return cls(rows[:0].copy(), states, before)
 
@@ -124,6 +88,6 @@ class Pieces:
     def batches(self) -> Iterator[tuple[Array, bool]]:
         """Give the pieces in order, at most `IN_MEMORY` at a time, and whether they are the last."""
         if self._before is not None:
-            for rows in self._before.batches():
-                yield rows, False
+            for first in range(0, len(self._before), IN_MEMORY):
+                yield self._before.read(first, IN_MEMORY), False
         yield self._rows, True

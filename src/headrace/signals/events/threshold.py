@@ -14,7 +14,8 @@ from headrace.core.checks import whole_number
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
-from headrace.signals.events.pieces import IN_MEMORY, PIECE, PieceFile, Pieces
+from headrace.signals.events.pieces import IN_MEMORY, PIECE, Pieces
+from headrace.signals.events.row_file import RowFile
 from headrace.signals.positions import checked_length, parse_length
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Threshold:
         wide = np.ascontiguousarray(array, _worked_dtype(array.dtype))
         span = block.span.shift(block.offset)
         start = block.offset + block.window.start
-        many = PieceFile(block.tmp)
+        many = RowFile(PIECE, block.tmp)
         rows, states, sample, channel = plan.detail.find(wide, start, span.start, span.stop, IN_MEMORY, many.append)
         if sample >= 0:
             raise SchemaError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headrace.core.closeable import Closeable
-from headrace.core.tempfiles import UnnamedFile
+from headrace.signals.events.row_file import RowFile
 
 if TYPE_CHECKING:
     import os
@@ -141,32 +141,29 @@ class _Run(_Sorted):
     def __init__(self, dtype: DType, folder: str | os.PathLike[str] | None) -> None:
         super().__init__(np.empty(0, dtype))
         self.first = 0
-        self._read = self._written = 0  # bytes
-        self._file = UnnamedFile(folder, "a temporary file of events that wait for an earlier one to end")
+        self._read = 0  # rows
+        self._file = RowFile(dtype, folder)
 
     @property
     def empty(self) -> bool:
         """Whether all rows were taken."""
-        return not len(self.rows) and self._read == self._written
+        return not len(self.rows) and self._read == len(self._file)
 
     def append(self, rows: Array) -> None:
         """Write rows that come after all there are."""
         if not len(rows):
             return
-        if not self._written:
+        if not len(self._file):
             self.first = int(rows["start"][0])
-        self._file.write(_bytes(rows), self._written)
-        self._written += rows.nbytes
+        self._file.append(rows)
         self.more = True
 
     def fill(self, count: int) -> None:
         """Read so many rows, and more while all of them start at one sample."""
         while self.more and (len(self.rows) < count or self.rows["start"][0] == self.rows["start"][-1]):
-            left = (self._written - self._read) // self.rows.itemsize
-            found = np.empty(min(max(64, count - len(self.rows)), left), self.rows.dtype)
-            self._file.read(_bytes(found), self._read)
-            self._read += found.nbytes
-            self.more = self._read < self._written
+            found = self._file.read(self._read, max(64, count - len(self.rows)))
+            self._read += len(found)
+            self.more = self._read < len(self._file)
             self.rows = np.concatenate([self.rows, found])
 
     def below(self, limit: int | None) -> Array:
@@ -179,10 +176,6 @@ class _Run(_Sorted):
     def close(self) -> None:
         """Give the space back."""
         self._file.close()
-
-
-def _bytes(rows: Array) -> memoryview:
-    return memoryview(np.ascontiguousarray(rows).view(np.uint8))  # type: ignore[arg-type]
 
 
 def _in_order(parts: Sequence[Array]) -> Array:
