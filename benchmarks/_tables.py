@@ -49,7 +49,7 @@ def _conditions(result: dict[str, Any]) -> str:
     machine = result["machine"]
     how = f"{result['cache'].capitalize()} files, median of {result['runs']}"
     where = f"{machine['cpu']}, {machine['cpu_count']} CPUs, Python {machine['python']}, {result['date']}"
-    what = "CPU seconds of the whole process, starting Python included; ratio: wall time / that of its subject"
+    what = "wall and CPU seconds without imports, peak memory with them; ratio: wall time / that of its subject"
     return f"{how}; {what}; {where}"
 
 

@@ -33,31 +33,30 @@ def prepare(run: Run) -> None:
             x.tofile(file)
 
 
-def headrace_flow(run: Run, noise: str, threads: int) -> dict[str, float]:
+def headrace_flow(run: Run, noise: str, threads: int):
     from headrace import signals
 
+    yield
     with signals.open(run.inputs / "x.f32", dtype="float32", fs=30_000) as recording:
         flow = recording.detect(signals.Threshold(K, noise=noise, block=BLOCK))
         report = flow.to_file(run.outputs / "events.npy", threads=threads)
+    yield
     return {"work": report.bytes_in / 1e6, "events": events(run)}
 
 
 @bench.case("headrace", packages=("headrace", "numpy"))
 def two_threads(run: Run):
-    yield
-    return headrace_flow(run, "mad", 2)
+    return (yield from headrace_flow(run, "mad", 2))
 
 
 @bench.case("headrace, 1 thread", packages=("headrace", "numpy"))
 def one_thread(run: Run):
-    yield
-    return headrace_flow(run, "mad", 1)
+    return (yield from headrace_flow(run, "mad", 1))
 
 
 @bench.case("NumPy loop", packages=("numpy",))
 def numpy_loop(run: Run):
-    yield
-    return loop(run, "mad")
+    return (yield from loop(run, "mad"))
 
 
 @bench.case("dask", packages=("dask", "numpy"))
@@ -77,29 +76,30 @@ def dask_blocks(run: Run):
     for start, runs in zip(range(0, n, BLOCK), found, strict=True):
         append(rows, runs, start)
     save(run, rows)
+    yield
     return {"work": 4 * n / 1e6, "events": events(run)}
 
 
 @bench.case("headrace, std", packages=("headrace", "numpy"))
 def two_threads_std(run: Run):
-    yield
-    return headrace_flow(run, "std", 2)
+    return (yield from headrace_flow(run, "std", 2))
 
 
 @bench.case("NumPy loop, std", packages=("numpy",), against="headrace, std")
 def numpy_loop_std(run: Run):
-    yield
-    return loop(run, "std")
+    return (yield from loop(run, "std"))
 
 
-def loop(run: Run, noise: str) -> dict[str, float]:
+def loop(run: Run, noise: str):
     import numpy as np
 
+    yield
     rows: list[tuple[int, int, float]] = []
     with (run.inputs / "x.f32").open("rb") as file:
         for start in range(0, run.size["n"], BLOCK):
             append(rows, runs_of(np.fromfile(file, np.float32, BLOCK), start, noise), start)
     save(run, rows)
+    yield
     return {"work": 4 * run.size["n"] / 1e6, "events": events(run)}
 
 

@@ -42,6 +42,7 @@ def headrace_flow(run: Run):
     yield
     with signals.open(run.inputs / "x.f32", dtype="float32") as recording:
         report = recording.pipe(signals.Fir(taps)).to_file(run.outputs / "y.f32", threads=2)
+    yield
     return {"work": report.bytes_in / 1e6, "rel_error": error(run)}
 
 
@@ -67,6 +68,7 @@ def chunk_loop(run: Run):
             out.tofile(sink)
             if last:
                 break
+    yield
     return {"work": 4 * run.size["n"] / 1e6, "rel_error": error(run)}
 
 
@@ -87,6 +89,7 @@ def dask_overlap(run: Run):
     with dask.config.set(scheduler="threads", num_workers=2):
         da.store(y, sink, lock=False)
     sink.flush()
+    yield
     return {"work": 4 * run.size["n"] / 1e6, "rel_error": error(run)}
 
 

@@ -48,6 +48,7 @@ def flow_with(run: Run, threads: int):
     with signals.open(run.inputs / "x.i16", dtype="int16", n_channels=CHANNELS, fs=FS) as recording:
         flow = recording.pipe(signals.SosFilt(sos), signals.CommonReference("median"))
         report = flow.to_file(run.outputs / "y.i16", out_dtype="int16", threads=threads)
+    yield
     return {"work": report.bytes_in / 1e6, "wrong": wrong(run), "clipped": report.clipped}
 
 
@@ -78,6 +79,7 @@ def chunk_loop(run: Run, kind: str):
             y -= np.median(y, axis=1, keepdims=True)
             np.clip(np.rint(y, out=y), -32768, 32767, out=y)
             y.astype(np.int16).tofile(sink)
+    yield
     return {"work": 2 * CHANNELS * run.size["n"] / 1e6, "wrong": wrong(run)}
 
 

@@ -43,6 +43,18 @@ def large(run: Run):
     return {"work": 1.0}
 
 
+@bench.case("checked")
+def checked(run: Run):
+    yield
+    data = (run.inputs / "data").read_bytes()
+    yield
+    held = b"x" * (run.size["mib"] << 20)
+    end = __import__("time").process_time() + 0.3
+    while __import__("time").process_time() < end:
+        pass
+    return {"right": data == bytes(1000)}
+
+
 @bench.case("absent")
 def absent(run: Run):
     import a_package_that_nobody_has
@@ -77,7 +89,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("_goals.py", "_harness.py", "_tables.py"):
+    for name in ("_case.py", "_goals.py", "_harness.py", "_rounds.py", "_tables.py"):
         shutil.copy(ROOT / "benchmarks" / name, tmp_path)
     (tmp_path / "dummy.py").write_text(DUMMY)
     return tmp_path
@@ -116,7 +128,17 @@ def test_memory_and_processor_time_belong_to_the_case_alone(folder: Path) -> Non
     assert held == pytest.approx(64 << 20, abs=2 << 20)
     spent = cases["large"]["cpu_s"]["median"]
     assert spent >= 0.3
-    assert spent >= cases["large"]["cpu_start_s"]["median"] + 0.29
+    assert cases["large"]["cpu_process_s"]["median"] >= spent + cases["large"]["cpu_start_s"]["median"] - 0.01
+
+
+def test_what_a_case_does_after_its_second_yield_is_not_measured(folder: Path) -> None:
+    done = bench("dummy", "--folder", str(folder), "--json", "--runs", "1")
+    cases = {case["name"]: case for case in json.loads(done.stdout)[0]["cases"]}
+    checked = cases["checked"]
+    assert checked["facts"] == {"right": True}
+    assert checked["cpu_s"]["median"] < 0.2
+    assert checked["cpu_process_s"]["median"] > 0.3
+    assert checked["peak_rss_bytes"]["median"] < cases["large"]["peak_rss_bytes"]["median"] - (32 << 20)
 
 
 def test_a_large_parent_does_not_show_in_the_peak_of_a_case(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A few threads that do one thing together, over and over: each a part of it, and the caller one part too."""
+"""A few threads that do one thing together, over and over: each its own part of it, and the caller one part too."""
 
 from __future__ import annotations
 
@@ -21,56 +21,69 @@ _Out = TypeVar("_Out")
 
 
 class Crew(Closeable, Generic[_Part]):
-    """Runs a function for several parts at once, the first of them in the caller's thread.
+    """Runs functions for several parts at once, the first of them in the caller's thread.
 
     Parameters
     ----------
     parts : sequence
-        What the function is called with; one thread is started for each but the first, by the first `run`.
+        What the functions are called with; one thread is started for each but the first, by the first `begin`.
 
     Notes
     -----
-    For one thread at a time. Cheaper than a `Ring` where the same parts come again and again, and each must be over
-    before the next begins. After an error, or Ctrl-C, parts may still be at work until `close`.
+    For one thread at a time. Cheaper than a `Ring` where the same parts come again and again: a part is always worked
+    on by the same thread, one function after the other, and what is begun before the last is over hides the time that
+    it takes to wake a thread. After an error, or Ctrl-C, parts may still be at work until `close`.
     """
 
     def __init__(self, parts: Sequence[_Part]) -> None:
-        self._parts = tuple(parts)
-        self._jobs: SimpleQueue[Any] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._first, *self._others = parts
+        self._threads: list[tuple[threading.Thread, SimpleQueue[Any]]] = []
 
-    def run(self, fn: Callable[[_Part], _Out]) -> list[_Out]:
-        """Give ``fn(part)`` for all parts, or raise the error of one: of the first part at once, else of another."""
-        if len(self._threads) < len(self._parts) - 1:
+    def begin(self, fn: Callable[[_Part], _Out]) -> Callable[[], list[_Out]]:
+        """Begin ``fn(part)`` for all parts, and do the first, whose error is raised at once.
+
+        Returns
+        -------
+        callable
+            Waits for the other parts, once, and gives the results in the order of the parts, or raises the error of
+            one.
+        """
+        if len(self._threads) < len(self._others):
             self._start()
         done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()  # of this call: an interrupted one's
-        for number, part in enumerate(self._parts[1:], start=1):  # results go where nobody looks for them
-            self._jobs.put((done, number, fn, part))
-        results: list[Any] = [None] * len(self._parts)
-        results[0] = fn(self._parts[0])
-        failed: BaseException | None = None
-        for _ in self._parts[1:]:
-            number, results[number], error = done.get()
-            failed = failed or error
-        if failed is not None:
-            raise failed
+        count = len(self._others)  # results go where nobody looks for them
+        for number, (part, (_, jobs)) in enumerate(zip(self._others, self._threads, strict=True), start=1):
+            jobs.put((done, number, fn, part))
+        first = fn(self._first)
+
+        def results() -> list[_Out]:
+            found: list[Any] = [first, *[None] * count]
+            failed: BaseException | None = None
+            for _ in range(count):
+                number, found[number], error = done.get()
+                failed = failed or error
+            if failed is not None:
+                raise failed
+            return found
+
         return results
 
     def close(self) -> None:
         """End the threads, and wait for what is under way. May be called twice."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        for _, jobs in self._threads:
+            jobs.put(None)
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while self._threads:
             with suppress(RuntimeError):  # its start was interrupted
-                self._threads[-1].join(max(0.0, deadline - time.monotonic()))
+                self._threads[-1][0].join(max(0.0, deadline - time.monotonic()))
             self._threads.pop()
 
     def _start(self) -> None:
-        for number in range(len(self._threads), len(self._parts) - 1):
+        for number in range(len(self._threads), len(self._others)):
+            jobs: SimpleQueue[Any] = SimpleQueue()
             name = f"headrace-crew-{number}"
-            thread = threading.Thread(target=_work, args=(self._jobs,), name=name, daemon=True)
-            self._threads.append(thread)
+            thread = threading.Thread(target=_work, args=(jobs,), name=name, daemon=True)
+            self._threads.append((thread, jobs))
             start(thread)
 
     def __del__(self) -> None:
@@ -84,6 +97,6 @@ def _work(jobs: SimpleQueue[Any]) -> None:
         done, number, fn, part = job
         try:
             done.put((number, fn(part), None))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of `begin`
             done.put((number, None, error))
         del job, done, fn

@@ -82,7 +82,7 @@ class FallingEngine(Passes):
         busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
         with (
             closing(self._made()) as made,
-            closing(means.executor.as_completed(finish, made, depth=busy, workers=busy)) as work,
+            closing(means.executor.as_completed(finish, made, depth=busy + 1, workers=busy)) as work,
         ):
             for count, clock, clipped in work:
                 meter.clipped += clipped
@@ -144,7 +144,7 @@ class FallingEngine(Passes):
 
     def _beside_passes(self, threads: int) -> int:
         """Give the bytes of cells on their way to the sink, and of what follows."""
-        outputs = (threads + 3) * self._source.cell_bytes
+        outputs = (threads + 3 + self._source.behind(threads)) * self._source.cell_bytes
         return outputs + threads * (Bench.nbytes(self._tail_sizes()) + self._tail_work())
 
     def _tail_work(self) -> int:

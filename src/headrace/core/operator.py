@@ -230,6 +230,7 @@ class TwoWay(Operator, Protocol):
 
         The least trace is the state before the cell. All traces have one shape, and channels last, as states have.
         With `channels` the states are those of these channels only, and so must be what is given; `window` has all.
+        `state` itself must not be changed.
         """
         ...
 
@@ -247,9 +248,9 @@ class TwoWay(Operator, Protocol):
         plan : Plan
             What `plan` returned.
         trace : Array
-            What `forward` gave for the cell.
+            What `forward` gave for the cell; must not be changed.
         state : Array
-            Backward state after the cell.
+            Backward state after the cell; must not be changed.
         window, out : Chunk
             The cell's samples, read-only, and its output; recycled buffers.
         channels : slice or None

@@ -11,15 +11,14 @@ from bisect import bisect_right
 from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headrace.core.chain import lap, stage_note
+from headrace.core.channel_crew import ChannelCrew, of_channels
 from headrace.core.chunk import Chunk
-from headrace.core.closeable import Closeable
-from headrace.core.crew import Crew
 from headrace.core.rowstore import RowStore
 from headrace.core.sections import Bench, Sections, bench_sizes
 from headrace.core.sizes import whole_pages
@@ -30,17 +29,16 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array
     from headrace.core.buffers import BufferPool
+    from headrace.core.channel_crew import Results
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import Plan, Spec, TwoWay, Windowed
-    from headrace.core.report import Meter
     from headrace.core.sections import Section
     from headrace.core.source import Source
 
 __all__ = ["Cell", "TwoWaySource"]
 
 _TABLE_BYTES = 256 * 1024  # of states kept in memory, for each pass; more go to a temporary file
-_LANES = 16  # channels that one thread takes at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,26 +178,31 @@ class TwoWaySource:
         window = whole_pages(self.unit * self._inp.sample_bytes)
         each = Bench.nbytes(self._bench_sizes()[:-2]) + self._sections.thread_bytes + self._plan.workspace
         kept = sum(RowStore.memory(self.n_cells, size, _TABLE_BYTES) for size in self._operator.table_bytes(self._plan))
-        return (threads + 3) * window + threads * each + self._sections.shared_bytes + self._plan.shared + kept
+        windows = (threads + 3 + self.behind(threads)) * window
+        return windows + threads * each + self._sections.shared_bytes + self._plan.shared + kept
+
+    def behind(self, threads: int) -> int:
+        """Cells of a pass that are worked on beyond the one that its caller works on."""
+        return ChannelCrew.behind(self._inp, threads)
 
     def forwards(self, means: Means, pool: BufferPool, threads: int) -> Generator[Cell]:
         """Keep the state before each cell, and that behind the turn at the end; give each cell when it is done."""
         operator = self._operator
         with ExitStack() as stack:
-            crew = stack.enter_context(_Channels(threads, self._inp, self._name, means.meter))
+            crew = stack.enter_context(ChannelCrew(threads, self._inp, self._name, means.meter))
             windows = stack.enter_context(closing(self._windows(self._cells(), means, pool, threads)))
-            state = np.empty(0)
-            for cell, window, clock in windows:
-                means.meter.add(clock, threads=self._readers(threads))
-                if cell.span.start == 0:
-                    state = operator.enter(cell.plan, self._edge(cell, at_end=False))
 
-                def advance(
-                    channels: slice | None, cell: Cell = cell, window: Chunk = window, state: Array = state
-                ) -> tuple[Array, Array]:
-                    return self._forward(cell, _of(state, channels), window, channels)
+            def begun() -> Iterator[tuple[Cell, Results]]:
+                for cell, window, clock in windows:
+                    means.meter.add(clock, threads=self._readers(threads))
+                    entered = None
+                    if cell.span.start == 0:
+                        entered = operator.enter(cell.plan, self._edge(cell, at_end=False))
+                    advance = partial(self._forward, cell, window)
+                    yield cell, crew.begin(advance, entered)
 
-                state, trace = crew.run(advance)
+            for cell, results in crew.lagging(begun()):
+                state, trace = results()
                 if self._traces is None:
                     self._traces = RowStore(self.n_cells, trace.shape, trace.dtype, _TABLE_BYTES, means.tmp)
                 self._traces[cell.number] = trace
@@ -216,32 +219,24 @@ class TwoWaySource:
             return  # there are no cells
         after: RowStore | None = None
         with ExitStack() as stack:
-            crew = stack.enter_context(_Channels(threads, self._inp, self._name, means.meter))
+            crew = stack.enter_context(ChannelCrew(threads, self._inp, self._name, means.meter))
             windows = stack.enter_context(closing(self._windows(self._cells(falling=True), means, pool, threads)))
-            state = np.empty(0)
-            for cell, window, clock in windows:
-                means.meter.add(clock, threads=self._readers(threads))
-                if cell.last:
-                    state = self._turned.pop(cell.number)
+
+            def begun() -> Iterator[tuple[tuple[Cell, Array], Results]]:
+                for cell, window, clock in windows:
+                    means.meter.add(clock, threads=self._readers(threads))
+                    array = lend()[: cell.span.size]
+                    retreat = partial(self._retreat, cell, before[cell.number], window, Chunk(cell.span, array))
+                    yield (cell, array), crew.begin(retreat, self._turned.pop(cell.number) if cell.last else None)
+                    del array, retreat
+
+            for (cell, array), results in crew.lagging(begun()):
+                _, state = results()
                 if keep:
                     after = after or RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
                     after[cell.number] = state
-                array = lend()[: cell.span.size]
-                trace, out = before[cell.number], Chunk(cell.span, array)
-
-                def retreat(
-                    channels: slice | None,
-                    cell: Cell = cell,
-                    window: Chunk = window,
-                    trace: Array = trace,
-                    state: Array = state,
-                    out: Chunk = out,
-                ) -> tuple[Array]:
-                    found = _of(trace, channels), _of(state, channels)
-                    return (self._backward(cell, *found, window, out, channels),)
-
-                (state,) = crew.run(retreat)
                 yield cell, array
+                del array
         self._states = after
 
     # --- inside
@@ -268,12 +263,18 @@ class TwoWaySource:
             cell = Span(number * plan.grid, (number + 1) * plan.grid).clip(Span(0, section.chain.n_out))
             yield Cell(section, index, plan, cell, self._first[index] + number)
 
-    def _forward(self, cell: Cell, state: Array, window: Chunk, channels: slice | None) -> tuple[Array, Array]:
+    def _forward(self, cell: Cell, window: Chunk, channels: slice | None, state: Array) -> tuple[Array, Array]:
         try:
             return self._operator.forward(cell.plan, state, window.locked(), channels)
         except Exception as error:
             stage_note(error, self._name, cell.span.shift(cell.section.offset))
             raise
+
+    def _retreat(
+        self, cell: Cell, trace: Array, window: Chunk, out: Chunk, channels: slice | None, state: Array
+    ) -> tuple[Array, Array]:
+        """Give the state before the cell, and that after it."""
+        return self._backward(cell, of_channels(trace, channels), state, window, out, channels), state
 
     def _backward(
         self, cell: Cell, trace: Array, state: Array, window: Chunk, out: Chunk, channels: slice | None = None
@@ -325,35 +326,3 @@ class TwoWaySource:
         cell = self.unit
         stages = self._sections.bench_sizes(cell, aligned=False)
         return [*stages, cell * self._inp.sample_bytes, cell * self.spec.sample_bytes]
-
-
-class _Channels(Closeable):
-    """Runs one function for groups of channels at once, and counts the time under a name."""
-
-    def __init__(self, threads: int, spec: Spec, name: str, meter: Meter) -> None:
-        self._name, self._meter = name, meter
-        groups = max(1, min(threads, spec.n_channels // _LANES)) if spec.shape else 1
-        lanes = -(-spec.n_channels // _LANES)
-        borders = [min(spec.n_channels, lanes * k // groups * _LANES) for k in range(groups + 1)]
-        parts = [slice(a, b) for a, b in pairwise(borders)] if groups > 1 else [None]
-        self._crew: Crew[slice | None] = Crew(parts)
-
-    def run(self, fn: Callable[[slice | None], tuple[Array, ...]]) -> tuple[Array, ...]:
-        """Give the arrays that `fn` gives for all channels, each joined along the last axis."""
-
-        def timed(channels: slice | None) -> tuple[tuple[Array, ...], float]:
-            before = time.perf_counter()
-            return fn(channels), time.perf_counter() - before
-
-        found = self._crew.run(timed)
-        self._meter.add({self._name: sum(seconds for _, seconds in found)}, threads=len(found))
-        if len(found) == 1:
-            return found[0][0]
-        return tuple(np.concatenate(parts, axis=-1) for parts in zip(*(arrays for arrays, _ in found), strict=True))
-
-    def close(self) -> None:
-        self._crew.close()
-
-
-def _of(state: Array, channels: slice | None) -> Array:
-    return state if channels is None else state[..., channels]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Joiner"]
 
+_WHOLE = np.dtype((np.void, PIECE.itemsize))  # a piece copied as bytes, not field by field: a tenth of the time
+
 
 class Joiner:
     """Joins the pieces of consecutive blocks.
@@ -77,26 +79,28 @@ class Joiner:
         order = np.arange(len(rows))
         if stop - first > 1:
             order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
-            rows = rows[order]
+            rows = rows.take(order)  # a third of the time of rows[order], which copies field by field
         heads = self._heads(rows)
-        tails = np.append(heads[1:], len(rows)) - 1
-        events = _joined(rows, heads, tails)
-        states = outcome.result.states[events["channel"] - outcome.channels.start]
-        final = np.append(events["channel"][1:] != events["channel"][:-1], True)  # of its channel
-        unfinished = final & (events["channel"] == goes_on)
+        events = _joined(rows, heads)
+        final = np.append(np.flatnonzero(np.diff(events["channel"])), len(events) - 1)  # of its channel
+        last = events.take(final)
+        unfinished = last["channel"] == goes_on
+        states = outcome.result.states[last["channel"] - outcome.channels.start]
         # What was held and has got nothing: a sample of this block has ended it, if there is one that counts.
-        ended = (order[tails] < len(held)) & (states & NO_SAMPLES == 0) & ~unfinished
-        events["flags"][ended] &= ~np.uint32(OPEN_RIGHT)
+        unchanged = order[_tails(rows, heads)[final]] < len(held)
+        last["flags"][unchanged & (states & NO_SAMPLES == 0) & ~unfinished] &= ~np.uint32(OPEN_RIGHT)
         waits = unfinished
         if not outcome.last:
             stop_at = outcome.offset + outcome.span.stop
-            may_grow = (events["flags"] & OPEN_RIGHT != 0) | (stop_at - events["end"] <= self._merge_gap)
-            waits = waits | (final & may_grow & (states & ENDS_IN_GAP == 0))
+            may_grow = (last["flags"] & OPEN_RIGHT != 0) | (stop_at - last["end"] <= self._merge_gap)
+            waits = waits | (may_grow & (states & ENDS_IN_GAP == 0))
         self._holds[first:stop] = False
-        waiting = events["channel"][waits]
-        self._held[waiting], self._holds[waiting] = events[waits], True
-        complete: Array = events[~waits & (events["end"] - events["start"] >= self._min_length)]
-        return complete
+        waiting = last["channel"][waits]
+        self._held[waiting], self._holds[waiting] = last[waits], True
+        complete = events["end"] - events["start"] >= self._min_length
+        complete[final[waits]] = False
+        whole: Array = events.compress(complete)
+        return whole
 
     def _heads(self, rows: Array) -> Array:
         """Give the rows that do not continue the row before."""
@@ -104,20 +108,28 @@ class Joiner:
         linked = after["start"] - before["end"] <= self._merge_gap
         linked |= (before["flags"] & OPEN_RIGHT != 0) & (after["flags"] & OPEN_LEFT != 0)
         linked &= (before["channel"] == after["channel"]) & (after["flags"] & AFTER_GAP == 0)
-        return np.append(0, np.flatnonzero(~linked) + 1)
+        is_head = np.ones(len(rows), bool)
+        np.logical_not(linked, out=is_head[1:])
+        return np.flatnonzero(is_head)
 
 
 def _chained(first: Array, second: Array) -> Array:
-    rows = np.empty(len(first) + len(second), PIECE)  # concatenate would look at every field of the dtype first
-    rows[: len(first)], rows[len(first) :] = first, second
+    rows = np.empty(len(first) + len(second), PIECE)
+    whole = rows.view(_WHOLE)
+    whole[: len(first)], whole[len(first) :] = first.view(_WHOLE), second.view(_WHOLE)
     return rows
 
 
-def _joined(rows: Array, heads: Array, tails: Array) -> Array:
-    """Make one piece of rows ``heads[i]`` to ``tails[i]``, all of one channel."""
-    events = rows[heads]
+def _tails(rows: Array, heads: Array) -> Array:
+    tails: Array = np.append(heads[1:], len(rows)) - 1
+    return tails
+
+
+def _joined(rows: Array, heads: Array) -> Array:
+    """Make one piece of each head and the rows that continue it, all of one channel."""
     if len(heads) == len(rows):
-        return events
+        return rows
+    events, tails = rows.take(heads), _tails(rows, heads)
     group = np.repeat(np.arange(len(heads)), tails - heads + 1)
     farthest = np.fmax.reduceat(rows["distance"], heads)
     best = np.flatnonzero(rows["distance"] == farthest[group])

@@ -181,15 +181,11 @@ class _Run(_Sorted):
 def _in_order(parts: Sequence[Array]) -> Array:
     rows = parts[0]
     if len(parts) > 1:
-        rows = np.empty(
-            sum(map(len, parts)), parts[0].dtype
-        )  # concatenate would look at every field of the dtype first
-        at = 0
-        for part in parts:
-            rows[at : at + len(part)] = part
-            at += len(part)
+        rows = np.empty(sum(map(len, parts)), parts[0].dtype)
+        whole = np.dtype((np.void, rows.dtype.itemsize))  # rows are copied as bytes, not field by field
+        np.concatenate([part.view(whole) for part in parts], out=rows.view(whole))
     start = rows["start"]
-    return rows if np.all(start[1:] > start[:-1]) else rows[np.lexsort((rows["channel"], start))]
+    return rows if np.all(start[1:] > start[:-1]) else rows.take(np.lexsort((rows["channel"], start)))
 
 
 def _merged(sources: Sequence[_Sorted], before: int | None, most: int) -> Iterator[Array]:
