@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import secrets
@@ -38,6 +39,9 @@ _COMMON: dict[str, Any] = {
 }
 settings.register_profile("ci", max_examples=60, stateful_step_count=40, **_COMMON)
 settings.register_profile("soak", max_examples=2000, stateful_step_count=100, **_COMMON)
+# For tests that must find a fault put in on purpose: the first example that shows it ends the search, however late.
+_SEARCH = {**_COMMON, "phases": [Phase.generate], "derandomize": True, "database": None, "report_multiple_bugs": False}
+settings.register_profile("mutant", max_examples=3000, **_SEARCH)
 settings.load_profile("soak" if SOAK else "ci")
 
 # A shell that starts jobs in the background has them ignore Ctrl-C, and every process below inherits that.
@@ -55,6 +59,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if item.get_closest_marker("soak") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests, and all that they import, out of the garbage collections that so many of them ask for."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core.span import Halo
@@ -212,7 +212,7 @@ def test_an_operator_that_is_broken_is_found(mutant: str, monkeypatch: pytest.Mo
     name, patch = MUTANTS[mutant]
     patch(monkeypatch)
 
-    @settings(max_examples=100, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(SIGNALS, st.data())
     def prop(x: np.ndarray, data: st.DataObject) -> None:
         check_answer(x, name, data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from headrace.core.blockwise import Block, Outcome
@@ -417,7 +417,7 @@ def test_a_mutant_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threshold_module, "_WINDOWED_BLOCK", 7)
     keep(monkeypatch, 5)
 
-    @settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    @settings.get_profile("mutant")
     @given(cases(**drawn))
     def prop(case: tuple[np.ndarray, Threshold, list[int], int]) -> None:
         check(case)
@@ -446,7 +446,7 @@ USERS_MUTANTS: dict[str, tuple[Any, str, Any]] = {
 def test_a_mutant_of_a_users_detector_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*USERS_MUTANTS[name])
 
-    @settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    @settings.get_profile("mutant")
     @given(users_cases())
     def prop(case: tuple[np.ndarray, Detector, list[int]]) -> None:
         check_users(case)

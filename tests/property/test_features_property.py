@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
@@ -152,7 +152,7 @@ def loose_blocks(plan_of: Any) -> Any:
 def test_a_window_lost_at_the_border_of_a_block_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Any) -> None:
     monkeypatch.setattr(Features, "plan", mutant(Features.plan))
 
-    @settings(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(cases())
     def prop(case: Any) -> None:
         check_case(case)

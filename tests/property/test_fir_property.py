@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core.span import Halo
@@ -161,7 +161,7 @@ def mutated(plan_of: Any, left: int, right: int) -> Any:
 def test_a_halo_short_by_one_sample_is_found(monkeypatch: pytest.MonkeyPatch, left: int, right: int) -> None:
     monkeypatch.setattr(Fir, "plan", mutated(Fir.plan, left, right))
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(signals(), taps(), MODES, st.data())
     def prop(x: np.ndarray, h: np.ndarray, mode: str, data: st.DataObject) -> None:
         check_answer(x, h, mode, data)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core import cascade
@@ -142,7 +142,7 @@ def without_carry(self: Any, have: Chunk, *, original: Any = cascade._Feed._keep
 def test_a_cascade_that_does_not_carry_is_found(monkeypatch: pytest.MonkeyPatch, method: str, mutant: Any) -> None:
     monkeypatch.setattr(cascade._Feed, method, mutant)
 
-    @settings(max_examples=30, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(signals(dtypes=FLOATS, max_length=6000), taps(max_count=100), st.integers(1, 9), st.data())
     def prop(x: np.ndarray, h: np.ndarray, k: int, data: st.DataObject) -> None:
         check_stateful(x, h, k, np.split(x, data.draw(cuts(len(x)))), drawn(data))
@@ -160,7 +160,7 @@ def test_a_map_without_its_halo_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Map, "__post_init__", without_halo)
 
-    @settings(max_examples=30, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(signals(dtypes=FLOATS), taps(max_count=30), st.integers(1, 900), st.data())
     def prop(x: np.ndarray, h: np.ndarray, block: int, data: st.DataObject) -> None:
         check_windowed(x, h, h, max(block, len(x) // 50), drawn(data))

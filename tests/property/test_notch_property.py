@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.signals import Notch, from_array
@@ -66,7 +66,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
 def test_a_mutant_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(*MUTANTS[name])
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(SIGNALS, notches(), st.data())
     def prop(x: np.ndarray, notch: Notch, data: st.DataObject) -> None:
         check_answer(x, notch, data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace import _native
@@ -165,7 +165,7 @@ def lags(step: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 def test_a_state_that_is_not_carried_is_found(monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
     monkeypatch.setattr(SosFilt, "step", fault(SosFilt.step))
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(many_or_few_channels(), sections(), st.data())
     def prop(x: np.ndarray, sos: np.ndarray, data: st.DataObject) -> None:
         check_answer(x, sos, data)

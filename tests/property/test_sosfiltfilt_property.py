@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import SchemaError
@@ -176,7 +176,7 @@ MUTANTS: dict[str, tuple[str, Any]] = {
 def test_a_mutant_is_found(monkeypatch: pytest.MonkeyPatch, name: str, check: Any) -> None:
     monkeypatch.setattr(SosFiltFilt, *MUTANTS[name])
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(cases(EXACT if check is check_wide else NARROW, few=True), run_options())
     def prop(case: tuple[np.ndarray, np.ndarray], options: dict[str, Any]) -> None:
         check(case, 1, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core import arrow_columns, table_csv, table_file, table_sinks
@@ -146,7 +146,7 @@ def test_a_flow_arrives_through_the_arrow_stream_however_it_is_run(x: np.ndarray
 
 
 def searched(prop: Callable[..., None]) -> Callable[[], None]:
-    chosen = settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    chosen = settings.get_profile("mutant")
     found: Callable[[], None] = chosen(prop)
     return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import scipy.io.wavfile
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core.chunk import Chunk
@@ -127,7 +127,7 @@ def test_a_sample_in_the_wrong_place_is_found(folder: Path, monkeypatch: pytest.
     else:
         monkeypatch.setattr(wav.WaveHeader, "read", early(wav.WaveHeader.read))
 
-    @settings(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(signals(dtypes=DTYPES, max_length=6000), st.integers(1, 2**24), st.data())  # bytes per second fit the header
     def prop(x: np.ndarray, fs: int, data: st.DataObject) -> None:
         check_round_trip(folder, x, fs, data)

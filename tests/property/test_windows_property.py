@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -212,7 +212,7 @@ def across_gaps(of: Any) -> Any:
 def test_a_wrong_window_is_found(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, mutant: Any) -> None:
     monkeypatch.setattr(owner, name, mutant(getattr(owner, name)))
 
-    @settings(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(cases())
     def prop(case: Any) -> None:
         check_grid(case)
@@ -227,7 +227,7 @@ def test_an_event_one_sample_off_in_its_window_is_found(monkeypatch: pytest.Monk
         window_places, "_window_starts", lambda table, length, align: starts_of(table, length - 2, align)
     )
 
-    @settings(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
+    @settings.get_profile("mutant")
     @given(cases())
     def prop(case: Any) -> None:
         check_events(case, "centre")
