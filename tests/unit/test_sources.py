@@ -12,11 +12,14 @@ from headrace.errors import FormatError, SchemaError, SourceChanged
 from headrace.signals import concat, from_array, from_iter
 from headrace.signals import open as open_recording
 from headrace.signals.sources import ArraySource, FileSource
-from headrace.testing import check_source
+from headrace.testing import CumulativeSum, check_source
 from headrace.testing.faults import TriggeredSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from headrace.core.chunk import Chunk
+    from headrace.core.operator import Plan
 
 N, CHANNELS = 5000, 3
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
@@ -166,6 +169,9 @@ class Wrong:
         self.x, self.defect, self.reads = x, defect, 0
         self.spec = from_array(x if defect != "length" else x[1:]).source.spec
         self.segments = (Span(0, 10), Span(11, len(x))) if defect == "segments" else (Span(0, len(x)),)
+        self.resident = {"resident": x + 1, "resident in part": x[1:], "resident, strided": np.asfortranarray(x)}.get(
+            defect, x
+        )
 
     def read(self, span: Span, out: np.ndarray) -> None:
         out[...] = self.x[span.start : span.stop]
@@ -185,7 +191,11 @@ class Wrong:
         self.reads = -(10**9)
 
 
-@pytest.mark.parametrize("defect", ["length", "segments", "unfilled", "second read", "verify", "close twice"])
+DEFECTS = ["length", "segments", "unfilled", "second read", "verify", "close twice"]
+DEFECTS += ["resident", "resident in part", "resident, strided"]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
 def test_the_suite_finds_a_defect(defect: str) -> None:
     x = made("float32")
     with pytest.raises((AssertionError, SourceChanged, ValueError)):
@@ -400,3 +410,27 @@ def test_a_private_map_is_an_array_with_the_changes_made_to_it(tmp_path: Path) -
     assert np.array_equal(from_array(columns), columns)
     parted = from_array(np.memmap(tmp_path / "x.bin", np.int16, "r"), segments=[0, 9])
     assert parted.segments == (Span(0, 9), Span(9, N * CHANNELS))
+
+
+def test_state_is_carried_through_an_array_where_it_lies() -> None:
+    seen = []
+
+    class Looking(CumulativeSum):
+        def step(self, plan: Plan, state: Any, window: Chunk, out: Chunk) -> Any:
+            seen.append(np.shares_memory(window.array, x) and not window.array.flags.writeable)
+            return super().step(plan, state, window, out)
+
+    x = np.random.default_rng(3).standard_normal((5000, 3))
+    kept = x.copy()
+    parted = from_array(x, segments=[0, 70, 4000])
+    summed = parted.pipe(Looking()).to_array(chunk=64)
+    assert np.array_equal(x, kept)
+    assert len(seen) > 5000 / 64
+    assert all(seen)
+    for array in (x.astype(">f8"), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+        seen.clear()
+        copied = from_array(array, segments=[0, 70, 4000])
+        assert np.array_equal(copied.pipe(Looking()).to_array(chunk=64), summed)
+        assert not any(seen)
+    report = parted.pipe(CumulativeSum()).run()
+    assert (report.bytes_in, report.n_samples) == (x.nbytes, 5000)

@@ -1,7 +1,7 @@
 """The engine for streams that come once, and for operators that carry state.
 
-Input comes in order: from the user's iterator, or from a `PullEngine` that runs the windowed operators before the
-first stateful one in parallel. The rest of the row runs in the consumer's thread, cell by cell.
+Input comes in order: from the user's iterator, from memory, or from a `PullEngine` that reads and runs the windowed
+operators before the first stateful one in parallel. The rest of the row runs in the consumer's thread, cell by cell.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class PushEngine:
         self._inp = source.spec.with_n(None)
         for operator in head:
             self._inp = operator.plan(self._inp).out
+        self._resident: Array | None = None if head else getattr(source, "resident", None)
         self._feeder: PullEngine | None = None
         self._planned = Cascade(self._inp, self._tail, np.empty)
-        if isinstance(source, Source):
+        if isinstance(source, Source) and self._resident is None:
             feeding = replace(means, dtype=self._inp.dtype, bits=None)
             self._feeder = PullEngine(source, head, feeding, in_order=True, multiple=self._cell)
         self._need = self._demand()
@@ -152,6 +153,10 @@ class PushEngine:
 
     def _segments(self) -> Generator[tuple[int | None, Iterator[Chunk]]]:
         """Give the number of samples in each segment, where known, and its samples in pieces."""
+        if isinstance(self._source, Source) and self._resident is not None:
+            for segment in self._source.segments:
+                yield segment.size, self._taken(self._resident[segment.start : segment.stop])
+            return
         if self._feeder is None:
             yield None, self._stream()
             return
@@ -159,6 +164,12 @@ class PushEngine:
             for section in self._feeder.sections.items:
                 n = section.chain.n_out
                 yield n, _pieces(_part(chunks, section.offset, n), self._samples)
+
+    def _taken(self, array: Array) -> Iterator[Chunk]:
+        """Give samples that lie in memory where they are; operators leave them as they were."""
+        for piece in _pieces(iter((Chunk(Span(0, len(array)), array),)), self._samples):
+            self._means.meter.bytes_in += piece.array.nbytes
+            yield piece
 
     def _stream(self) -> Iterator[Chunk]:
         start = 0

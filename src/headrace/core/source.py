@@ -34,6 +34,9 @@ class Source(Protocol):
         Samples that are efficient to read in multiples of, where that is not 1.
     stored_sample_bytes : int, optional
         Bytes of one sample as stored, for reports, where that is not what `read` delivers.
+    resident : ndarray or None, optional
+        All that `read` can deliver, where it lies in memory just so: contiguous, of dtype ``spec.dtype``. It may then
+        be looked at in place of being read, and must not change during a run.
     """
 
     @property

@@ -76,6 +76,13 @@ def _check_description(source: Source, expected: Array) -> None:
         raise AssertionError(f"scratch_bytes is {source.scratch_bytes!r}, expected bytes, 0 or more")
     if not all(isinstance(path, str) for path in source.paths):
         raise AssertionError(f"paths is {source.paths!r}, expected a tuple of str")
+    resident = getattr(source, "resident", None)
+    if resident is not None and (
+        (resident.shape, resident.dtype) != (expected.shape, spec.dtype)
+        or not resident.flags.c_contiguous
+        or resident.tobytes() != np.ascontiguousarray(expected).tobytes()
+    ):
+        raise AssertionError("resident is not all the samples, contiguous and in the dtype of spec")
     place = 0
     for segment in source.segments:
         if segment.start != place:

@@ -43,6 +43,8 @@ class ArraySource:
             raise SchemaError(f"a recording has at least one channel: got shape {array.shape}")
         dtype = native(sample_dtype(array.dtype))
         self._array = array
+        as_read = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+        self.resident = array if as_read else None
         self.spec = Spec(len(array), array.shape[1:], dtype, fs)
         self.segments = segments_from_starts(len(array), segments)
 
