@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from headrace import _native
 from headrace.signals import SosFilt, from_array, from_iter
-from headrace.testing import relative_error
+from headrace.testing import from_reads, relative_error
 from headrace.testing.operators import smallest_budget
 from headrace.testing.strategies import cuts, run_options, signals
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from headrace.core.operator import Plan
 
 FEWER = settings(max_examples=max(20, settings.default.max_examples // 2))
+SOURCES = st.sampled_from([from_array, from_reads])  # looked at in place, and read
 DTYPES = ("int8", "int16", "int32", "float32", "float64", "complex64", "complex128")
 
 
@@ -63,7 +64,7 @@ def same_bytes(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 def check_answer(x: np.ndarray, sos: np.ndarray, data: st.DataObject) -> None:
-    flow = from_array(x).pipe(SosFilt(sos))
+    flow = data.draw(SOURCES)(x).pipe(SosFilt(sos))
     grid = SosFilt(sos).plan(flow.source.spec).grid
     found = collect(flow, **data.draw(run_options(len(x), grid=grid)))
     expected = whole_array(x, sos)
@@ -89,8 +90,9 @@ def test_the_bytes_depend_on_nothing_but_signal_and_sections(
     flow = from_array(x).pipe(SosFilt(sos))
     whole = collect(flow, threads=1, executor="serial", memory="1GB")
     smallest = smallest_budget(flow)
-    for _ in range(2):
-        same_bytes(collect(flow, **data.draw(run_options(len(whole), smallest))), whole)
+    reading = from_reads(x).pipe(SosFilt(sos))
+    same_bytes(collect(flow, **data.draw(run_options(len(whole), smallest))), whole)
+    same_bytes(collect(reading, **data.draw(run_options(len(whole), smallest_budget(reading)))), whole)
     pieces = np.split(x, data.draw(cuts(len(x))))
     same_bytes(from_iter(pieces).pipe(SosFilt(sos)).to_array(memory="1GB"), whole)
 
@@ -100,7 +102,7 @@ def test_the_bytes_depend_on_nothing_but_signal_and_sections(
 def test_segments_are_filtered_as_if_each_were_alone(x: np.ndarray, sos: np.ndarray, data: st.DataObject) -> None:
     starts = sorted({0, *(c for c in data.draw(cuts(len(x))) if c < len(x))})
     alone = [collect(from_array(part).pipe(SosFilt(sos)), memory="1GB") for part in np.split(x, starts[1:])]
-    together = from_array(x, segments=starts).pipe(SosFilt(sos))
+    together = data.draw(SOURCES)(x, segments=starts).pipe(SosFilt(sos))
     same_bytes(collect(together, **data.draw(run_options(len(x)))), np.concatenate(alone))
 
 

@@ -98,6 +98,7 @@ def test_the_states_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, rng: np.r
 def test_it_passes_the_suite_for_operators() -> None:
     check_operator(DoubleSum(10), np.arange(3001.0) % 17, whole)
     check_operator(DoubleSum(100), (np.arange(6002.0) % 17).reshape(-1, 2), whole)
+    check_operator(DoubleSum(10), (np.arange(40 * 707.0) % 17).reshape(-1, 40), whole)
 
 
 @pytest.mark.parametrize("mutant", ["state before", "state after", "turn"])

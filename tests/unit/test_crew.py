@@ -70,6 +70,23 @@ def test_an_error_is_raised_and_the_results_beside_it_are_not_taken_for_the_next
         assert crew.begin(str)() == ["0", "1", "2"]
 
 
+def test_what_has_not_begun_when_it_closes_is_dropped() -> None:
+    gate, done = threading.Event(), []
+
+    def work(number: int, part: int) -> None:
+        if part:
+            assert gate.wait(15)
+            done.append(number)
+
+    with no_leaks():
+        crew = Crew([0, 1])
+        for number in range(4):
+            crew.begin(partial(work, number))
+        threading.Timer(0.2, gate.set).start()
+        crew.close()
+    assert done in ([], [0])
+
+
 def test_ctrl_c_at_any_line_leaves_a_crew_that_can_be_closed(
     within: Callable[..., Any], interrupted: Callable[..., bool]
 ) -> None:

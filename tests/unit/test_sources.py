@@ -9,7 +9,7 @@ import pytest
 from headrace.core.source import Source
 from headrace.core.span import Span
 from headrace.errors import FormatError, SchemaError, SourceChanged
-from headrace.signals import concat, from_array, from_iter
+from headrace.signals import SosFilt, concat, from_array, from_iter
 from headrace.signals import open as open_recording
 from headrace.signals.sources import ArraySource, FileSource
 from headrace.testing import CumulativeSum, check_source
@@ -434,3 +434,20 @@ def test_state_is_carried_through_an_array_where_it_lies() -> None:
         assert not any(seen)
     report = parted.pipe(CumulativeSum()).run()
     assert (report.bytes_in, report.n_samples) == (x.nbytes, 5000)
+
+
+@pytest.mark.parametrize("channels", [1, 8, 12, 15, 384])
+def test_an_operator_with_cells_is_given_whole_ones_where_they_lie(
+    monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    x = np.random.default_rng(4).standard_normal((1_500_000 // channels, channels)).astype(np.float32)
+    seen, step = [], SosFilt.step
+
+    def looking(self: SosFilt, plan: Plan, state: Any, window: Chunk, out: Chunk) -> Any:
+        seen.append(np.shares_memory(window.array, x))
+        return step(self, plan, state, window, out)
+
+    monkeypatch.setattr(SosFilt, "step", looking)
+    from_array(x).pipe(SosFilt([[1, 0, 0, 1, -0.5, 0]])).run()
+    assert len(seen) > 2
+    assert all(seen[:-1])  # the last cell is short, and waits for the end

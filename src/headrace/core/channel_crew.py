@@ -63,13 +63,14 @@ class ChannelCrew(Closeable):
         groups = _groups(spec, threads)
         lanes = -(-spec.n_channels // _LANES)
         borders = [min(spec.n_channels, lanes * k // groups * _LANES) for k in range(groups + 1)]
+        self._behind = self.behind(spec, threads)
         self._channels = [slice(a, b) for a, b in pairwise(borders)] if groups > 1 else [None]
         self._states = [np.empty(0)] * groups  # each touched by its own thread only
         self._crew = Crew(range(groups))
 
     @staticmethod
     def behind(spec: Spec, threads: int) -> int:
-        """Cells that are worked on beyond the one that the caller works on, at most."""
+        """Cells that have begun before the result of one is waited for, beyond that one."""
         return _BEHIND if _groups(spec, threads) > 1 else 0
 
     def begin(self, step: Step, state: Array | None = None) -> Results:
@@ -97,10 +98,9 @@ class ChannelCrew(Closeable):
     def lagging(self, begun: Iterable[tuple[_Cell, Results]]) -> Generator[tuple[_Cell, Results]]:
         """Give what was begun, in order, once as many are under way as the threads may be behind."""
         under_way: deque[tuple[_Cell, Results]] = deque()
-        behind = _BEHIND if len(self._channels) > 1 else 0
         for item in begun:
             under_way.append(item)
-            if len(under_way) > behind:
+            if len(under_way) > self._behind:
                 yield under_way.popleft()
         while under_way:
             yield under_way.popleft()

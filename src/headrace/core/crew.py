@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headrace.core.closeable import Closeable
@@ -32,7 +32,8 @@ class Crew(Closeable, Generic[_Part]):
     -----
     For one thread at a time. Cheaper than a `Ring` where the same parts come again and again: a part is always worked
     on by the same thread, one function after the other, and what is begun before the last is over hides the time that
-    it takes to wake a thread. After an error, or Ctrl-C, parts may still be at work until `close`.
+    it takes to wake a thread. After an error, or Ctrl-C, parts may still be at work until `close`, which drops what has
+    not begun. Where several parts fail, which error is raised depends on which comes first.
     """
 
     def __init__(self, parts: Sequence[_Part]) -> None:
@@ -50,8 +51,9 @@ class Crew(Closeable, Generic[_Part]):
         """
         if len(self._threads) < len(self._others):
             self._start()
-        done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()  # of this call: an interrupted one's
-        count = len(self._others)  # results go where nobody looks for them
+        # A queue of this call: the results of one that was interrupted go where nobody looks for them.
+        done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+        count = len(self._others)
         for number, (part, (_, jobs)) in enumerate(zip(self._others, self._threads, strict=True), start=1):
             jobs.put((done, number, fn, part))
         first = fn(self._first)
@@ -71,6 +73,9 @@ class Crew(Closeable, Generic[_Part]):
     def close(self) -> None:
         """End the threads, and wait for what is under way. May be called twice."""
         for _, jobs in self._threads:
+            with suppress(Empty):
+                while True:
+                    jobs.get_nowait()  # what nobody waits for any more
             jobs.put(None)
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while self._threads:

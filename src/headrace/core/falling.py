@@ -82,6 +82,7 @@ class FallingEngine(Passes):
         busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
         with (
             closing(self._made()) as made,
+            # One more than are busy: the next cell is computed while they write.
             closing(means.executor.as_completed(finish, made, depth=busy + 1, workers=busy)) as work,
         ):
             for count, clock, clipped in work:
@@ -144,7 +145,8 @@ class FallingEngine(Passes):
 
     def _beside_passes(self, threads: int) -> int:
         """Give the bytes of cells on their way to the sink, and of what follows."""
-        outputs = (threads + 3 + self._source.behind(threads)) * self._source.cell_bytes
+        made = 2 + self._source.behind(threads)  # in the making, just done, behind
+        outputs = (threads + 1 + made) * self._source.cell_bytes
         return outputs + threads * (Bench.nbytes(self._tail_sizes()) + self._tail_work())
 
     def _tail_work(self) -> int:

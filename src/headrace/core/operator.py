@@ -175,7 +175,7 @@ class Windowed(Operator, Protocol):
         Notes
         -----
         Called from several threads at once, perhaps more than once for one cell, in any order. Both arrays are
-        recycled buffers, valid during the call only: copy what is to be kept.
+        lent, recycled buffers or the user's own samples, and valid during the call only: copy what is to be kept.
         """
         ...
 
@@ -211,6 +211,9 @@ class TwoWay(Operator, Protocol):
 
     The rate stays, and there is no halo. States are arrays whose last axis is the channels (if there are any), all of
     one shape and dtype; channels do not depend on each other, and a call may be about some of them only.
+
+    Calls about the same channels come one after the other in the order of the cells. Those about others may run at the
+    same time, in other threads and some cells apart, and `enter` and `turn` beside them.
     """
 
     def edge(self, plan: Plan) -> int:

@@ -107,7 +107,8 @@ class PushEngine:
             return outer.try_prepay(whole.nbytes - beside, beside=beside)
 
         whole = reserve_fitting(choose, take)
-        self._samples = _even_pieces(feeding.samples, own.samples, self._cell)
+        whole_cells = own.samples // self._cell * self._cell or own.samples
+        self._samples = _even_pieces(feeding.samples, whole_cells, self._cell)
         self._inner = BufferPool(self._inner_bytes(own.samples))
         if feeder:
             feeder.begin(Budget(feeding.nbytes))

@@ -178,11 +178,11 @@ class TwoWaySource:
         window = whole_pages(self.unit * self._inp.sample_bytes)
         each = Bench.nbytes(self._bench_sizes()[:-2]) + self._sections.thread_bytes + self._plan.workspace
         kept = sum(RowStore.memory(self.n_cells, size, _TABLE_BYTES) for size in self._operator.table_bytes(self._plan))
-        windows = (threads + 3 + self.behind(threads)) * window
+        windows = (threads + 1 + 2 + self.behind(threads)) * window  # read ahead, in work and just done, behind
         return windows + threads * each + self._sections.shared_bytes + self._plan.shared + kept
 
     def behind(self, threads: int) -> int:
-        """Cells of a pass that are worked on beyond the one that its caller works on."""
+        """Cells of a pass that have begun before the result of one is waited for, beyond that one."""
         return ChannelCrew.behind(self._inp, threads)
 
     def forwards(self, means: Means, pool: BufferPool, threads: int) -> Generator[Cell]:

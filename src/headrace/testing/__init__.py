@@ -8,7 +8,7 @@ from headrace.testing.executors import RepeatingExecutor, check_executor
 from headrace.testing.faults import TriggeredSource, no_leaks
 from headrace.testing.operators import check_operator, relative_error
 from headrace.testing.reference import BlockMean, CumulativeSum, DoubleSum, WindowSums
-from headrace.testing.sources import check_source
+from headrace.testing.sources import check_source, from_reads
 
 __all__ = [
     "BlockMean",
@@ -20,6 +20,7 @@ __all__ = [
     "check_executor",
     "check_operator",
     "check_source",
+    "from_reads",
     "no_leaks",
     "relative_error",
 ]

@@ -10,6 +10,7 @@ from headrace import signals
 from headrace.core.operator import TwoWay
 from headrace.errors import BudgetTooSmall
 from headrace.testing.executors import RepeatingExecutor
+from headrace.testing.sources import from_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,8 @@ def check_operator(
     operator : Operator
         Windowed, stateful or two-way; the last is not run on streams, which come once.
     x : ndarray, shape (n,) or (n, channels)
-        What to run it on. A few thousand samples find more than a few.
+        What to run it on. A few thousand samples find more than a few; 32 channels or more let several threads at a
+        two-way operator at once.
     reference : ndarray or callable
         The answer for all of `x`, or a function from an array to its answer; with a function, runs over several
         segments are checked too.
@@ -64,11 +66,13 @@ def check_operator(
     >>> from headrace.testing import CumulativeSum
     >>> check_operator(CumulativeSum(), np.arange(50.0), np.cumsum)
     """
-    flow = signals.from_array(x, fs).pipe(operator)
+    flow, reading = signals.from_array(x, fs).pipe(operator), from_reads(x, fs).pipe(operator)
     whole = flow.to_array(memory=_ROOM)
     _check_answer(whole, reference(x) if callable(reference) else reference, tolerance)
-    for options in _ways(flow, len(whole)):
-        _check_same(_collect(flow, options), whole, f"with {options}")
+    for number, options in enumerate(_ways(reading, len(whole))):
+        in_place = number % 3 == 0
+        how = f"with {options}{'' if in_place else ', read as from a file'}"
+        _check_same(_collect(flow if in_place else reading, options), whole, how)
     rng = np.random.default_rng(seed)
     for _ in range(0 if isinstance(operator, TwoWay) else 3):
         stream = signals.from_iter(_pieces(x, rng), fs).pipe(operator)
@@ -137,7 +141,7 @@ def _pieces(x: Array, rng: np.random.Generator) -> list[Array]:
 
 def _check_segments(operator: Operator, x: Array, fs: float | None, rng: np.random.Generator) -> None:
     starts = [0, *(int(s) for s in np.unique(rng.integers(1, len(x), 4)))]
-    together = signals.from_array(x, fs, segments=starts).pipe(operator).to_array(memory=_ROOM)
+    together = from_reads(x, fs, segments=starts).pipe(operator).to_array(memory=_ROOM)
     parts = [signals.from_array(part, fs).pipe(operator).to_array(memory=_ROOM) for part in np.split(x, starts[1:])]
     _check_same(together, np.concatenate(parts), f"with segments that start at {starts}")
 

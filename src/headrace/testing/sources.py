@@ -1,4 +1,4 @@
-"""Conformance suite for sources."""
+"""Conformance suite for sources, and arrays that are read as files are."""
 
 from __future__ import annotations
 
@@ -9,16 +9,31 @@ import numpy as np
 from headrace.core.ring import Ring
 from headrace.core.source import Source
 from headrace.core.span import Span
+from headrace.signals.recording import Recording
+from headrace.signals.sources import ArraySource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from headrace.core.arrays import Array
 
-__all__ = ["check_source"]
+__all__ = ["check_source", "from_reads"]
 
 _SPANS = 40
 _THREADS = 4
+
+
+def from_reads(array: Array, fs: float | None = None, *, segments: Sequence[int] | None = None) -> Recording:
+    """Make a recording of an array that is read, as a file is, and never looked at where it lies.
+
+    Parameters
+    ----------
+    array, fs, segments
+        As in `headrace.signals.from_array`.
+    """
+    source = ArraySource(np.asarray(array), fs, segments)
+    source.resident = None
+    return Recording(source)
 
 
 def check_source(make: Callable[[], Source], expected: Array, *, seed: int = 0) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Joiner"]
 
-_WHOLE = np.dtype((np.void, PIECE.itemsize))  # a piece copied as bytes, not field by field: a tenth of the time
+_BYTES = np.dtype((np.void, PIECE.itemsize))  # a piece copied as bytes, not field by field, which is far quicker
 
 
 class Joiner:
@@ -79,7 +79,7 @@ class Joiner:
         order = np.arange(len(rows))
         if stop - first > 1:
             order = np.argsort(rows["channel"], kind="stable")  # a held piece stays before those that follow it
-            rows = rows.take(order)  # a third of the time of rows[order], which copies field by field
+            rows = rows.take(order)  # not rows[order], which copies field by field
         heads = self._heads(rows)
         events = _joined(rows, heads)
         final = np.append(np.flatnonzero(np.diff(events["channel"])), len(events) - 1)  # of its channel
@@ -99,8 +99,8 @@ class Joiner:
         self._held[waiting], self._holds[waiting] = last[waits], True
         complete = events["end"] - events["start"] >= self._min_length
         complete[final[waits]] = False
-        whole: Array = events.compress(complete)
-        return whole
+        given: Array = events.compress(complete)
+        return given
 
     def _heads(self, rows: Array) -> Array:
         """Give the rows that do not continue the row before."""
@@ -115,8 +115,8 @@ class Joiner:
 
 def _chained(first: Array, second: Array) -> Array:
     rows = np.empty(len(first) + len(second), PIECE)
-    whole = rows.view(_WHOLE)
-    whole[: len(first)], whole[len(first) :] = first.view(_WHOLE), second.view(_WHOLE)
+    as_bytes = rows.view(_BYTES)
+    as_bytes[: len(first)], as_bytes[len(first) :] = first.view(_BYTES), second.view(_BYTES)
     return rows
 
 

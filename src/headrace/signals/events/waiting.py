@@ -164,7 +164,7 @@ class _Run(_Sorted):
             found = self._file.read(self._read, max(64, count - len(self.rows)))
             self._read += len(found)
             self.more = self._read < len(self._file)
-            self.rows = np.concatenate([self.rows, found])
+            self.rows = _chained([self.rows, found])
 
     def below(self, limit: int | None) -> Array:
         """Take the rows that start before that."""
@@ -178,12 +178,15 @@ class _Run(_Sorted):
         self._file.close()
 
 
+def _chained(parts: Sequence[Array]) -> Array:
+    rows = np.empty(sum(map(len, parts)), parts[0].dtype)
+    as_bytes = np.dtype((np.void, rows.dtype.itemsize))  # not field by field
+    np.concatenate([part.view(as_bytes) for part in parts], out=rows.view(as_bytes))
+    return rows
+
+
 def _in_order(parts: Sequence[Array]) -> Array:
-    rows = parts[0]
-    if len(parts) > 1:
-        rows = np.empty(sum(map(len, parts)), parts[0].dtype)
-        whole = np.dtype((np.void, rows.dtype.itemsize))  # rows are copied as bytes, not field by field
-        np.concatenate([part.view(whole) for part in parts], out=rows.view(whole))
+    rows = parts[0] if len(parts) == 1 else _chained(parts)
     start = rows["start"]
     return rows if np.all(start[1:] > start[:-1]) else rows.take(np.lexsort((rows["channel"], start)))
 

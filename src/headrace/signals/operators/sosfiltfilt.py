@@ -105,7 +105,7 @@ class SosFiltFilt:
             inp,
             out,
             grid=grid,
-            workspace=kernel.workspace_bytes(width) + copies + 3 * self._row_bytes(width) * cells,
+            workspace=kernel.workspace_bytes(width, True) + copies + 3 * self._row_bytes(width) * cells,
             detail=_Detail(kernel, cells),
         )
 
