@@ -7,6 +7,7 @@ void bind_fir(nanobind::module_& m);
 void bind_convert(nanobind::module_& m);
 void bind_sos(nanobind::module_& m);
 void bind_spatial(nanobind::module_& m);
+void bind_rate(nanobind::module_& m);
 void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
@@ -20,5 +21,6 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_convert(m);
     headrace::bindings::bind_sos(m);
     headrace::bindings::bind_spatial(m);
+    headrace::bindings::bind_rate(m);
     headrace::bindings::bind_events(m);
 }

@@ -10,6 +10,7 @@
 #include "headrace/fir.hpp"
 #include "headrace/isa.hpp"
 #include "headrace/reference.hpp"
+#include "headrace/resample.hpp"
 #include "headrace/select.hpp"
 #include "headrace/threshold.hpp"
 
@@ -174,6 +175,28 @@ void delays() {
                 }
 }
 
+template <class S, class D>
+void resamples() {
+    for (const std::int64_t channels : {1, 2, 4, 9, 17})
+        for (const auto& [up, down] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 2}, {2, 7}, {10, 9}})
+            for (const std::int64_t count : {1, 8, 63, 130, 500})
+                for (const int kind : {0, 1}) {
+                    const std::int64_t in_count = count * down / up + 20, taps = 41;
+                    const auto x = values<S>(in_count * channels, kind, 11);
+                    check::Random random(12);
+                    std::vector<double> phases(static_cast<std::size_t>(up * polyphase_columns(taps, up)));
+                    for (double& tap : phases) tap = random.unit();
+                    same("resample " + std::to_string(int(type_of<S>())) + " kind " + std::to_string(kind), [&] {
+                        Buffer<D> out(count * channels);
+                        resample({x.data.get(), type_of<S>(), 3, in_count, channels}, {out.data.get(), type_of<D>(), 4, count, channels}, taps,
+                                 up, down, 20, phases);
+                        Bytes b;
+                        put(b, out.data.get(), out.size);
+                        return b;
+                    });
+                }
+}
+
 template <class S>
 void columns() {
     const SampleType type = type_of<S>();
@@ -290,6 +313,8 @@ void all() {
     references<S, double>();
     delays<S, float>();
     delays<S, double>();
+    resamples<S, float>();
+    resamples<S, double>();
     columns<S>();
 }
 

@@ -233,6 +233,18 @@ def delay(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[
 def delay_workspace(n_channels: int, taps_count: int) -> int:
     """Bytes that one call of `delay` allocates at most."""
 
+def resample(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[Any], out_start: int, phases: numpy.typing.NDArray[numpy.float64], taps: int, down: int, delay: int) -> None:
+    """
+    Write out[o - out_start, c] = sum over k of h[o * down + delay - k * up] * x[k - x_start, c], for `taps` taps h.
+
+    `x` is (m,) or (m, channels) of a real dtype, `out` float32 or float64 with as many channels; phases[p, j] is h[p + j * up],
+    zero where there is none, for p < up. Summed in float64 from the largest k down, rounded once; samples outside `x` and taps
+    that do not exist are left out. Raises ValueError and TypeError.
+    """
+
+def resample_workspace(taps: int, up: int, down: int) -> int:
+    """Bytes that one call of `resample` allocates at most."""
+
 def medians(x: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     Write the median of each channel of `x`, (n,) or (n, channels) of any real dtype, into `out`, (channels,).

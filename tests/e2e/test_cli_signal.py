@@ -519,3 +519,29 @@ def test_an_order_that_is_too_high_and_a_signal_too_short_say_what_to_type(tmp_p
     )
     assert_refused(high, "the order 400 is too high for the band 300 to 6000 Hz", "take a lower order")
     assert_refused(short, "27 samples", "got 20", "leave out --zero-phase")
+
+
+def test_resample_gives_the_answer_of_resample_poly_and_its_rate(place: Path) -> None:
+    rates = ("--up", "3", "--down", "7")
+    report = json.loads(succeed("signal", "resample", "rec.bin", "slow.npy", *rates, *RAW, "--json", cwd=place).stdout)
+    expected = scipy.signal.resample_poly(X.astype(np.float64), 3, 7, axis=0)
+    found = np.load(place / "slow.npy")
+    assert report["n_samples"] == len(found) == len(expected)
+    assert np.linalg.norm(found - expected) <= 3e-7 * np.linalg.norm(expected)
+    succeed("signal", "resample", "rec.npy", "slow.wav", *rates, "--fs", "7000", "--out-dtype", "int16", cwd=place)
+    with signals.open(place / "slow.wav") as slow:
+        assert (slow.fs, slow.n_samples) == (3000, len(expected))
+        assert np.array_equal(slow, np.rint(expected).astype(np.int16).astype(slow.dtype))
+
+
+def test_a_rate_that_cannot_be_says_what_to_type(place: Path) -> None:
+    refused = [
+        (("--up", "0"), 2, "'--up': 0"),
+        ((), 2, "give --up U, --down D or both"),
+        (("--up", "4", "--down", "4"), 2, "give --up U, --down D or both"),
+        (("--up", "100003", "--down", "99991"), 1, "at most 100,000 without common factors"),
+    ]
+    rows = [("signal", "resample", "rec.npy", "out.npy", *words) for words, *_ in refused]
+    for done, (_, code, what) in zip(run_all(rows, place), refused, strict=True):
+        assert_refused(done, what, code=code)
+    assert not (place / "out.npy").exists()

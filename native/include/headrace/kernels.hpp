@@ -142,6 +142,27 @@ struct DelayJob {
     double* scratch = nullptr;             // see scratch_doubles in delay.cpp; aligned to 64 bytes
 };
 
+// See resample.hpp. A tile is as many outputs of each lane as are worked on together, from `resample_rows` input samples.
+static constexpr std::int64_t resample_limit = std::int64_t{1} << 24;  // of taps, up and down
+[[maybe_unused]] static constexpr std::int64_t resample_tile(std::int64_t columns, std::int64_t up, std::int64_t down) {
+    const std::int64_t fitting = (1024 - columns) * up / down;  // inputs that stay in the nearest cache
+    return fitting < 16 ? 16 : fitting > 256 ? 256 : fitting;
+}
+[[maybe_unused]] static constexpr std::int64_t resample_rows(std::int64_t tile, std::int64_t columns, std::int64_t up, std::int64_t down) {
+    return (tile - 1) * down / up + 1 + columns;
+}
+struct ResampleJob {
+    ConstSamples in;
+    Samples out;
+    std::int64_t taps = 0;
+    std::int64_t columns = 0;  // of `phases`
+    std::int64_t up = 1;
+    std::int64_t down = 1;
+    std::int64_t delay = 0;
+    const double* phases = nullptr;  // (up, columns)
+    double* scratch = nullptr;       // see scratch_doubles in resample.cpp; aligned to 64 bytes
+};
+
 // One pass of a selection over a contiguous column: values in [hole_lo, hole_hi] are counted, of the others those in [lo, hi] are
 // counted and copied to `kept` in their order, the first `capacity` of them; `kept` has room for 16 more. Values are taken as float32
 // where that holds every value of the type (float, integers up to 16 bits), else as float64; so is what is kept.
@@ -187,6 +208,7 @@ struct KernelTable {
     void (*sos_run)(const SosJob&, double* workspace);
     void (*reference)(const ReferenceJob&);
     void (*delay)(const DelayJob&);
+    void (*resample)(const ResampleJob&);
     void (*sift)(SiftJob&);
     double (*moment)(const MomentJob&);
     bool (*beyond)(const BeyondJob&);  // whether any bit is set

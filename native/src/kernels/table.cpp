@@ -16,6 +16,7 @@ extern const KernelTable table = {
     .sos_run = copy_sos_run,
     .reference = copy_reference,
     .delay = copy_delay,
+    .resample = copy_resample,
     .sift = copy_sift,
     .moment = copy_moment,
     .beyond = copy_beyond,

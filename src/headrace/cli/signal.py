@@ -1,4 +1,4 @@
-"""``headrace signal``: filter, search, convert and draw recordings bigger than memory."""
+"""``headrace signal``: filter, search, resample, convert and draw recordings bigger than memory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, inputs_argument, run_options, source_options
 from headrace.cli._plot import plot_command
 from headrace.cli._signal_filter import filter_command
+from headrace.signals.operators import Resample
 
 
 @click.group(
@@ -22,7 +23,7 @@ from headrace.cli._signal_filter import filter_command
     )
 )
 def command() -> None:
-    """Filter, search, convert and draw recordings bigger than memory, exactly, in a byte budget.
+    """Filter, search, resample, convert and draw recordings bigger than memory, exactly, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
     shape (n,) or (n, channels), OUT ending in .wav is a WAV file, and one ending in .bin, .dat, .raw, the
@@ -52,6 +53,33 @@ def convert_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str,
     """Copy a recording, or a part of it, into another format, dtype or layout."""
     source, settings = SourceOptions.of(values), RunSettings.of(values)
     ctx.exit(transform(inputs, out, source, settings, lambda recording: recording.pipe()))
+
+
+@command.command(
+    name="resample",
+    epilog=examples(
+        "headrace signal resample speech.wav speech_16k.wav --up 160 --down 441",
+        "headrace signal resample recording.npy slow.npy --down 30 --fs 30000 --memory 32MB",
+    ),
+)
+@inputs_argument
+@click.argument("out", metavar="OUT")
+@click.option("--up", type=click.IntRange(min=1), default=1, show_default=True, metavar="U",
+              help="Samples out ...")
+@click.option("--down", type=click.IntRange(min=1), default=1, show_default=True, metavar="D",
+              help="... for so many samples in.")
+@source_options
+@run_options
+@click.pass_context
+def resample_command(
+    ctx: click.Context, /, *, inputs: tuple[str, ...], out: str, up: int, down: int, **values: Any
+) -> None:
+    """Change the sampling rate by the factor U / D, as scipy.signal.resample_poly does."""
+    source, settings = SourceOptions.of(values), RunSettings.of(values)
+    if up == down:
+        raise click.UsageError("the rate stays as it is: give --up U, --down D or both")
+    rate = Resample(up, down)
+    ctx.exit(transform(inputs, out, source, settings, lambda recording: recording.pipe(rate)))
 
 
 command.add_command(detect_command)

@@ -7,6 +7,7 @@ from headrace.signals.operators.map import Map
 from headrace.signals.operators.notch import Notch
 from headrace.signals.operators.phase_shift import PhaseShift
 from headrace.signals.operators.reference import CommonReference
+from headrace.signals.operators.resample import Decimate, Resample
 from headrace.signals.operators.scale import Scale
 from headrace.signals.operators.sos import SosFilt
 from headrace.signals.operators.sosfiltfilt import SosFiltFilt
@@ -14,11 +15,13 @@ from headrace.signals.operators.sosfiltfilt import SosFiltFilt
 __all__ = [
     "BlockMedian",
     "CommonReference",
+    "Decimate",
     "Detrend",
     "Fir",
     "Map",
     "Notch",
     "PhaseShift",
+    "Resample",
     "Scale",
     "SosFilt",
     "SosFiltFilt",
