@@ -64,10 +64,8 @@ def convert_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str,
 )
 @inputs_argument
 @click.argument("out", metavar="OUT")
-@click.option("--up", type=click.IntRange(min=1), default=1, show_default=True, metavar="U",
-              help="Samples out ...")
-@click.option("--down", type=click.IntRange(min=1), default=1, show_default=True, metavar="D",
-              help="... for so many samples in.")
+@click.option("--up", type=click.IntRange(min=1), default=1, metavar="U", help="Samples out (default 1) ...")
+@click.option("--down", type=click.IntRange(min=1), default=1, metavar="D", help="... for so many in (default 1).")
 @source_options
 @run_options
 @click.pass_context

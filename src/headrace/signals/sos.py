@@ -10,6 +10,7 @@ import numpy as np
 from headrace import _native
 from headrace.core.arrays import float_dtype
 from headrace.errors import SchemaError
+from headrace.signals.fingerprint import fingerprint
 from headrace.signals.real_numbers import real_channels
 
 if TYPE_CHECKING:
@@ -76,10 +77,8 @@ class Sections:
         return {**self.__dict__, "_kernels": {}}
 
     def __str__(self) -> str:
-        import xxhash
-
         many = "" if len(self) == 1 else "s"
-        return f"{len(self)} section{many} #{xxhash.xxh3_64_hexdigest(self.sos.tobytes())[:6]}"
+        return f"{len(self)} section{many} {fingerprint(self.sos)}"
 
 
 def checked_sos(sos: Any) -> Array:

@@ -13,6 +13,7 @@ from headrace.core.arrays import float_dtype, widest
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
+from headrace.signals.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
@@ -147,7 +148,7 @@ class Fir:
         return twin
 
     def __repr__(self) -> str:
-        return f"Fir({len(self.taps)} taps {_digest(self.taps)}, mode={self.mode!r})"
+        return f"Fir({len(self.taps)} taps {fingerprint(self.taps)}, mode={self.mode!r})"
 
 
 _TABLE_BYTES = 32  # per point of the FFT: the taps' spectrum, and the twiddle factors of all passes
@@ -168,10 +169,3 @@ def _checked(taps: Any) -> Array:
     wide = np.ascontiguousarray(wide)
     wide.flags.writeable = False
     return wide
-
-
-def _digest(taps: Array) -> str:
-    """Short fingerprint, so that two filters of one length do not print alike."""
-    import xxhash
-
-    return f"#{xxhash.xxh3_64_hexdigest(taps.tobytes())[:6]}"

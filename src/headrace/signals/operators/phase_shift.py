@@ -14,6 +14,7 @@ from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
+from headrace.signals.fingerprint import fingerprint
 from headrace.signals.per_channel import check_count, finite_numbers
 
 if TYPE_CHECKING:
@@ -142,9 +143,7 @@ class PhaseShift:
         taps = "" if self.taps == _TAPS else f", taps={self.taps}"
         if len(self.shifts) <= _SHOWN:
             return f"PhaseShift({self.shifts.tolist()}{taps})"
-        import xxhash
-
-        return f"PhaseShift({len(self.shifts)} shifts #{xxhash.xxh3_64_hexdigest(self.shifts.tobytes())[:6]}{taps})"
+        return f"PhaseShift({len(self.shifts)} shifts {fingerprint(self.shifts)}{taps})"
 
 
 _TAPS = 64

@@ -15,6 +15,7 @@ from headrace.core.checks import whole_number
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
+from headrace.signals.fingerprint import fingerprint
 from headrace.signals.real_numbers import real_channels, real_numbers, real_view
 
 if TYPE_CHECKING:
@@ -146,9 +147,7 @@ class Resample:
     def __repr__(self) -> str:
         if not self._own:
             return f"Resample({self.up}, {self.down})"
-        import xxhash
-
-        return f"Resample({self.up}, {self.down}, {len(self.taps)} taps #{xxhash.xxh3_64_hexdigest(self.taps.tobytes())[:6]})"
+        return f"Resample({self.up}, {self.down}, {len(self.taps)} taps {fingerprint(self.taps)})"
 
 
 class Decimate(Resample):
