@@ -160,7 +160,7 @@ def test_a_channel_that_its_field_cannot_hold_is_refused() -> None:
 def test_detected_events_become_training_windows(rng: np.random.Generator) -> None:
     x = rng.standard_normal((20_000, 2)).astype(np.float32)
     rec = from_array(x, fs=1000)
-    found = rec.detect(signals.Threshold(4.0, block=5000)).to_array()
+    found = rec.detect(signals.Threshold(3.0, block=5000)).to_array()
     ds = windows(rec, length=32, events=found, align="peak", labels="channel")
     taken = ds.take(np.arange(len(ds)))
     assert len(ds) > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headrace.core.closeable import Closeable
@@ -38,6 +38,7 @@ class Crew(Closeable, Generic[_Part]):
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._first, *self._others = parts
+        self._closed = threading.Event()
         self._threads: list[tuple[threading.Thread, SimpleQueue[Any]]] = []
 
     def begin(self, fn: Callable[[_Part], _Out]) -> Callable[[], list[_Out]]:
@@ -72,10 +73,8 @@ class Crew(Closeable, Generic[_Part]):
 
     def close(self) -> None:
         """End the threads, and wait for what is under way. May be called twice."""
+        self._closed.set()
         for _, jobs in self._threads:
-            with suppress(Empty):
-                while True:
-                    jobs.get_nowait()  # what nobody waits for any more
             jobs.put(None)
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while self._threads:
@@ -84,10 +83,12 @@ class Crew(Closeable, Generic[_Part]):
             self._threads.pop()
 
     def _start(self) -> None:
+        if not self._threads:
+            self._closed = threading.Event()  # those of before may still look at theirs
         for number in range(len(self._threads), len(self._others)):
             jobs: SimpleQueue[Any] = SimpleQueue()
             name = f"headrace-crew-{number}"
-            thread = threading.Thread(target=_work, args=(jobs,), name=name, daemon=True)
+            thread = threading.Thread(target=_work, args=(jobs, self._closed), name=name, daemon=True)
             self._threads.append((thread, jobs))
             start(thread)
 
@@ -96,9 +97,9 @@ class Crew(Closeable, Generic[_Part]):
             self.close()
 
 
-def _work(jobs: SimpleQueue[Any]) -> None:
+def _work(jobs: SimpleQueue[Any], closed: threading.Event) -> None:
     """Do jobs until told to go."""
-    while (job := jobs.get()) is not None:
+    while (job := jobs.get()) is not None and not closed.is_set():
         done, number, fn, part = job
         try:
             done.put((number, fn(part), None))
