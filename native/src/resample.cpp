@@ -15,13 +15,17 @@ std::int64_t scratch_doubles(std::int64_t taps, std::int64_t up, std::int64_t do
     return 8 * (resample_rows(tile, columns, up, down) + tile);
 }
 
+void check_rate(std::int64_t taps, std::int64_t up, std::int64_t down) {
+    if (taps < 1 || up < 1 || down < 1 || taps > resample_limit || up > resample_limit || down > resample_limit)
+        throw std::invalid_argument("taps, up and down are numbers from 1 to " + std::to_string(resample_limit));
+}
+
 }  // namespace
 
 std::int64_t polyphase_columns(std::int64_t taps, std::int64_t up) { return (taps + up - 1) / up; }
 
 std::int64_t resample_workspace(std::int64_t taps, std::int64_t up, std::int64_t down) {
-    if (taps < 1 || up < 1 || down < 1 || taps > resample_limit || up > resample_limit || down > resample_limit)
-        throw std::invalid_argument("taps, up and down are numbers from 1 to " + std::to_string(resample_limit));
+    check_rate(taps, up, down);
     return workspace_size(scratch_doubles(taps, up, down));
 }
 
@@ -31,7 +35,7 @@ void resample(const ConstSamples& in, const Samples& out, std::int64_t taps, std
     if (out.type != SampleType::f32 && out.type != SampleType::f64) throw std::invalid_argument("out must be float32 or float64");
     if (in.channels != out.channels)
         throw std::invalid_argument("x has " + std::to_string(in.channels) + " channels and out has " + std::to_string(out.channels));
-    resample_workspace(taps, up, down);  // checks them
+    check_rate(taps, up, down);
     const std::int64_t columns = polyphase_columns(taps, up);
     if (static_cast<std::int64_t>(phases.size()) != up * columns)
         throw std::invalid_argument("there are " + std::to_string(phases.size()) + " taps in phases, expected " + std::to_string(up * columns));

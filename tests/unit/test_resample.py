@@ -107,3 +107,8 @@ def test_it_prints_what_it_does_and_travels() -> None:
 def test_what_is_refused(make: Any, what: str) -> None:
     with pytest.raises(SchemaError, match=what):
         make()
+
+
+def test_samples_that_must_be_widened_take_little_room_at_any_rate() -> None:
+    x = np.zeros((200_000, 4), np.float16)
+    assert from_array(x).pipe(Decimate(1000)).run(memory="16MB").n_samples == 200

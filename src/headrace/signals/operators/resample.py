@@ -19,6 +19,8 @@ from headrace.signals.fingerprint import fingerprint
 from headrace.signals.real_numbers import real_channels, real_numbers, real_view
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace.core.arrays import Array
     from headrace.core.chunk import Chunk
 
@@ -29,6 +31,7 @@ _HALF = 10  # periods of the lower rate that the default filters reach to either
 _BETA = 5.0  # of their Kaiser window
 _LANES = 8
 _INPUTS = 1024  # samples that make a halo cheap
+_PIECE = 4096  # samples that are widened at once, where no kernel reads them as they are
 
 
 class Resample:
@@ -89,12 +92,10 @@ class Resample:
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
-        up, down, half = self.up, self.down, (len(self.taps) - 1) // 2
-        halo = Halo(self._phases.shape[1] - 1 - half // up, -(-half // up))
-        if self._copies:
-            halo = Halo()
+        up, down = self.up, self.down
+        halo = self._halo
         reach = halo.left + halo.right
-        copied = 4 * (_PIECE * down // up + 1 + reach) * inp.n_channels if inp.dtype == np.float16 else 0
+        widened = (self._piece * down // up + 1 + reach) * inp.n_channels if inp.dtype == np.float16 else 0
         few = _LANES * up if real_channels(inp) < _LANES else 1
         narrow = float_dtype(inp.dtype)
         return Plan(
@@ -110,7 +111,7 @@ class Resample:
             up=up,
             down=down,
             batch=max(few, max(_INPUTS, 4 * reach) * up // down, 1),
-            workspace=_native.resample_workspace(len(self.taps), up, down) + copied,
+            workspace=_native.resample_workspace(len(self.taps), up, down) + 4 * widened,
             shared=self._phases.nbytes,
         )
 
@@ -119,8 +120,7 @@ class Resample:
         if self._copies:
             out.array[...] = window.array
             return
-        half = (len(self.taps) - 1) // 2
-        step = _PIECE if window.array.dtype == np.float16 else max(1, len(out))
+        step = self._piece if window.array.dtype == np.float16 else max(1, len(out))
         for span in out.span.split(step):
             part = window.narrow(plan.demand(span))
             _native.resample(
@@ -131,7 +131,7 @@ class Resample:
                 self._phases,
                 len(self.taps),
                 self.down,
-                half,
+                self._delay,
             )
 
     def widened(self) -> Resample:
@@ -143,6 +143,23 @@ class Resample:
     @property
     def _copies(self) -> bool:
         return self.up == self.down
+
+    @property
+    def _delay(self) -> int:
+        """The tap that meets the input sample at which an output lies."""
+        return (len(self.taps) - 1) // 2
+
+    @property
+    def _halo(self) -> Halo:
+        if self._copies:
+            return Halo()
+        before, after = self._delay // self.up, -(-self._delay // self.up)
+        return Halo(self._phases.shape[1] - 1 - before, after)
+
+    @property
+    def _piece(self) -> int:
+        """Outputs that some thousand inputs give."""
+        return max(1, _PIECE * self.up // self.down)
 
     def __repr__(self) -> str:
         if not self._own:
@@ -182,29 +199,25 @@ class Decimate(Resample):
         q = whole_number("q", q, least=1)
         if q > _HIGHEST:
             raise SchemaError(f"q= is at most {_HIGHEST:,}: got {q}; decimate twice")
-        half = _HALF * q
-        place = np.arange(-half, half + 1)
-        super().__init__(1, q, taps=_windowed_sinc(q, 0.54 + 0.46 * np.cos(np.pi * place / half)))
+        super().__init__(1, q, taps=_windowed_sinc(q, lambda place: 0.54 + 0.46 * np.cos(np.pi * place)))
 
     def __repr__(self) -> str:
         return f"Decimate({self.down})"
 
 
-_PIECE = 4096  # outputs, where samples must be widened first
-
-
 def _low_pass(up: int, down: int) -> Array:
     """Give the default filter of `scipy.signal.resample_poly`."""
-    rate = max(up, down)
+    return _windowed_sinc(max(up, down), lambda place: np.i0(_BETA * np.sqrt(1 - place**2)))
+
+
+def _windowed_sinc(rate: int, window: Callable[[Array], Array]) -> Array:
+    """Give a low-pass filter with a cutoff at 1 / rate of the Nyquist frequency and a gain of 1.
+
+    `window` is a function of the place, -1 at the first tap and 1 at the last.
+    """
     half = _HALF * rate
-    place = np.arange(-half, half + 1)
-    return _windowed_sinc(rate, np.i0(_BETA * np.sqrt(1 - (place / half) ** 2)))
-
-
-def _windowed_sinc(rate: int, window: Array) -> Array:
-    """Give a low-pass filter with a cutoff at 1 / rate of the Nyquist frequency and a gain of 1."""
-    half = (len(window) - 1) // 2
-    taps = np.sinc(np.arange(-half, half + 1) / rate) * window
+    number = np.arange(-half, half + 1)
+    taps = np.sinc(number / rate) * window(number / half)
     found: Array = taps / taps.sum()
     return found
 
