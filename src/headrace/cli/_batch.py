@@ -15,6 +15,9 @@ import click
 from headrace.cli._errors import ERROR, PARTIAL, message_of
 from headrace.core.publish import PartFile
 from headrace.core.report import peak_memory
+from headrace.core.rowflow import RowFlow
+from headrace.core.sizes import format_bytes
+from headrace.core.tempfiles import temporary_folder
 from headrace.errors import HeadraceError, OutputError, OutputExists
 from headrace.signals import opening
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
     from headrace.cli._options import RunSettings, SourceOptions
     from headrace.core.report import RunReport
-    from headrace.core.rowflow import RowFlow
     from headrace.signals import Flow, Recording
 
 __all__ = ["expand", "transform"]
@@ -93,6 +95,10 @@ def _run(
     began = time.perf_counter()
     flow = flow_of(recording)
     designing = time.perf_counter() - began
+    samples = flow.flow if isinstance(flow, RowFlow) else flow
+    if samples.temporary_bytes:
+        folder = temporary_folder(settings.tmp)
+        click.echo(f"{out}: takes {format_bytes(samples.temporary_bytes)} of temporary files in {folder}", err=True)
     report = flow.to_file(out, progress=progress, **settings.keywords)
     return replace(report, stage_seconds={**report.stage_seconds, "design": designing})
 
