@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections import defaultdict, deque
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -158,10 +159,10 @@ def test_an_error_on_the_way_reaches_the_next_call_and_leaves_nothing(device: st
         with pytest.raises(ZeroDivisionError, match="mine"):
             for _ in chunks:
                 pass
+        assert budget.used == 0
         with pytest.raises(Cancelled):
             next(chunks)
         del chunks
-    assert budget.used == 0
 
 
 def test_ctrl_c_at_any_line_gives_everything_back(interrupted: Callable[..., bool]) -> None:
@@ -229,8 +230,18 @@ def test_no_gradients_are_kept(device: str) -> None:
 
     assert np.array_equal(from_array(X).pipe(Map(fn, device=device)).to_array(), X)
     assert seen == [False]
-    outside = from_array(X).pipe(Map(lambda block: torch.enable_grad()(lambda: block * weight)(), device=device))
-    assert np.array_equal(outside.to_array(), X)
+    lane, out = find_device(device).lane(), np.empty(4, np.float32)
+    lane.fetch(weight * 2, out)
+    assert np.array_equal(out, np.full(4, 2))
+    assert not any(slot.tensor.requires_grad for slot in lane._slots)  # type: ignore[attr-defined]
+
+
+def test_tensors_and_arrays_may_lie_in_memory_as_they_like(device: str) -> None:
+    flow = from_array(X).pipe(Map(lambda block: (block.T + 1).contiguous().T, device=device, halo=3, block=1000))
+    assert np.array_equal(flow.to_array(), X + 1)
+    lane, out = find_device(device).lane(), np.empty((3, len(X)), np.float32)
+    lane.fetch(lane.call(torch.t, X.T[::-1]).T[1:], out)
+    assert np.array_equal(out, X.T[::-1][1:])
 
 
 @pytest.mark.parametrize(
@@ -303,6 +314,22 @@ def test_a_gpu_that_is_not_there_says_why(
     assert isinstance(caught.value, RuntimeError)
 
 
+@pytest.mark.parametrize(("initialized", "expected"), [(True, "cuda:1"), (False, "cuda:0")])
+def test_the_current_gpu_is_that_of_the_thread_that_makes_the_flow(
+    monkeypatch: pytest.MonkeyPatch, initialized: bool, expected: str
+) -> None:
+    cuda = SimpleNamespace(
+        is_available=lambda: True,
+        device_count=lambda: 2,
+        is_initialized=lambda: initialized,
+        current_device=lambda: 1 if initialized else pytest.fail("this would initialize CUDA"),
+    )
+    backends = SimpleNamespace(cuda=SimpleNamespace(is_built=lambda: True))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda, backends=backends))
+    assert find_device("cuda").name == expected
+    assert find_device("cuda:1").name == "cuda:1"
+
+
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     for run in (
@@ -321,6 +348,8 @@ def test_a_dtype_that_torch_does_not_have_is_refused_before_any_work(monkeypatch
     monkeypatch.setattr(torch, "from_numpy", refuse)
     with pytest.raises(SchemaError, match="PyTorch has no float32"):
         from_array(X).pipe().iter(device="cpu")
+    with pytest.raises(SchemaError, match="PyTorch has no float32"):
+        from_array(X).pipe(Map(np.abs, device="cpu"))
 
 
 def test_a_tensor_is_handed_over_by_an_event_and_kept_for_the_stream_that_gets_it() -> None:
@@ -342,6 +371,25 @@ def test_a_tensor_is_handed_over_by_an_event_and_kept_for_the_stream_that_gets_i
         ("copy", "pinned", True), ("record", "side"), ("the stream waits", event), ("kept for", current),
         ("record", "side"),
     ]  # fmt: skip
+
+
+def test_streams_are_used_again_and_never_by_two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "_idle_streams", defaultdict(deque))
+    made: list[str] = []
+
+    def stream(device: str) -> str:
+        made.append(f"{device}, stream {len(made)}")
+        return made[-1]
+
+    def order(device: str) -> Any:
+        return bridge._CudaStream(SimpleNamespace(Stream=stream), device)
+
+    first, second, elsewhere = order("cuda:0"), order("cuda:0"), order("cuda:1")
+    assert len({first._stream, second._stream, elsewhere._stream}) == 3
+    freed = second._stream
+    del second
+    assert order("cuda:0")._stream == freed
+    assert len(made) == 3
 
 
 # --- on a GPU only

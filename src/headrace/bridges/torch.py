@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -65,12 +65,20 @@ class _AtOnce:
     def hand_over(self, mark: Any, tensor: Any) -> None: ...
 
 
+_idle_streams: defaultdict[Any, deque[Any]] = defaultdict(deque)
+"""By device. Used again, because torch keeps the freed memory of each stream for that stream."""
+
+
 class _CudaStream:
     """A stream of its own, beside that on which the caller works."""
 
     def __init__(self, cuda: Any, device: Any) -> None:
         self._cuda = cuda
-        self._stream = cuda.Stream(device)
+        self._idle = _idle_streams[device]
+        try:
+            self._stream = self._idle.pop()
+        except IndexError:
+            self._stream = cuda.Stream(device)
 
     def entered(self) -> AbstractContextManager[object]:
         context: AbstractContextManager[object] = self._cuda.stream(self._stream)
@@ -91,6 +99,10 @@ class _CudaStream:
         current = self._cuda.current_stream(tensor.device)
         current.wait_event(mark)
         tensor.record_stream(current)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_stream"):
+            self._idle.append(self._stream)
 
 
 @dataclass
@@ -132,14 +144,15 @@ class TorchLane:
 
     def __init__(self, torch: Any, device: Any, order: _Order, *, pinned: bool, slot_bytes: int = _SLOT_BYTES) -> None:
         self._torch, self._device, self._order, self._slot_bytes = torch, device, order, slot_bytes
-        buffers = [torch.empty(slot_bytes, dtype=torch.uint8, pin_memory=pinned) for _ in range(_SLOTS)]
+        with order.entered():
+            buffers = [torch.empty(slot_bytes, dtype=torch.uint8, pin_memory=pinned) for _ in range(_SLOTS)]
         self._slots = [_Slot(buffer, buffer.numpy()) for buffer in buffers]
         self._turn = 0
 
     def send(self, array: Array) -> _Sent:
         """See `headrace.core.device.Lane.send`."""
         order = self._order
-        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        flat = array.reshape(-1).view(np.uint8)
         with order.entered():
             tensor = self._torch.empty(array.shape, dtype=_torch_dtype(self._torch, array.dtype), device=self._device)
             target = self._bytes(tensor)
@@ -165,7 +178,7 @@ class TorchLane:
         """See `headrace.core.device.Lane.fetch`."""
         order, under_way = self._order, deque[tuple[_Slot, slice]]()
         with order.entered():
-            own = tensor.detach().to(self._device).contiguous().resolve_conj().resolve_neg()
+            own = tensor.detach().to(self._device).resolve_conj().resolve_neg()
             dtype, source, target = _numpy_dtype(own), self._bytes(own), out.reshape(-1)
 
             def land(slot: _Slot, part: slice) -> None:
@@ -207,7 +220,7 @@ class TorchDevice:
     Parameters
     ----------
     name : str
-        ``"cpu"``, ``"cuda"`` (the current device) or ``"cuda:1"``.
+        ``"cpu"``, ``"cuda:1"``, or ``"cuda"``, which becomes the calling thread's current device.
 
     Raises
     ------
@@ -221,6 +234,10 @@ class TorchDevice:
 
     def __post_init__(self) -> None:
         self._check_name(self._torch)
+        if self.name == "cuda":  # said here, because worker threads have a current device of their own
+            cuda = self._torch.cuda
+            number = cuda.current_device() if cuda.is_initialized() else 0
+            object.__setattr__(self, "name", f"cuda:{number}")
 
     @property
     def _torch(self) -> Any:
@@ -262,8 +279,6 @@ class TorchDevice:
         device = torch.device(self.name)
         if self.in_memory:
             return TorchLane(torch, device, _AtOnce(), pinned=False)
-        if device.index is None:
-            device = torch.device("cuda", torch.cuda.current_device())
         return TorchLane(torch, device, _CudaStream(torch.cuda, device), pinned=True)
 
     def _check_name(self, torch: Any) -> None:

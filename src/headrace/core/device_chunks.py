@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.budget import Budget, Reservation
 from headrace.core.closeable import Closeable
 from headrace.core.device import DeviceChunk
-from headrace.errors import Cancelled, RingStarved
+from headrace.errors import Cancelled
 
 if TYPE_CHECKING:
     from headrace.core.device import Device, Lane
@@ -63,8 +63,6 @@ class DeviceChunks(Closeable):
             if self._sent:
                 span, sent = self._sent.popleft()
                 return DeviceChunk(span, lane.take(sent))
-        except RingStarved:
-            raise  # what is sent is kept, and the rest can be asked for again
         except BaseException:
             self.close()
             raise
