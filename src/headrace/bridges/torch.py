@@ -178,7 +178,7 @@ class TorchLane:
         """See `headrace.core.device.Lane.fetch`."""
         order, under_way = self._order, deque[tuple[_Slot, slice]]()
         with order.entered():
-            own = tensor.detach().to(self._device).resolve_conj().resolve_neg()
+            own = tensor.to(self._device).resolve_conj().resolve_neg()
             dtype, source, target = _numpy_dtype(own), self._bytes(own), out.reshape(-1)
 
             def land(slot: _Slot, part: slice) -> None:
