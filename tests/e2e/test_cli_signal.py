@@ -237,6 +237,16 @@ def test_a_batch_shows_one_bar_which_says_what_failed_and_a_missing_file_does_no
     assert sorted(contents(place / "out")) == ["b.npy", "c.npy", "d.npy"]
 
 
+def test_a_batch_says_of_the_largest_files_what_temporary_files_take(place: Path) -> None:
+    for name, count in (("a", 2**17), ("b", 2**17), ("c", 10_000), ("d", 2**18)):
+        np.save(place / f"{name}.npy", np.ones(count, np.float32))
+    done = succeed("signal", "fft", "[a-d].npy", "out/", cwd=place)
+    first, second, last = done.stderr.splitlines()
+    assert re.fullmatch("out/a.npy: takes .* of temporary files in .*", first)
+    assert re.fullmatch("out/d.npy: takes .* of temporary files in .*", second)
+    assert last.startswith("out: 4 of 4 files, ")
+
+
 def test_ctrl_c_ends_a_batch_and_says_what_was_done(place: Path) -> None:
     for name in ("y.bin", "z.bin"):
         with (place / name).open("wb") as file:

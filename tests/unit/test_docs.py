@@ -94,6 +94,7 @@ INTERNAL = {
     "headrace.core.run.RunOptions",
     "headrace.core.run.check_complete",
     "headrace.core.sinks.Gate",
+    "headrace.core.source.row_reader",
     "headrace.core.sizes.whole_pages",
     "headrace.signals.sources.open_memmap",
     "headrace.signals.sources.rest",

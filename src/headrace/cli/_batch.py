@@ -16,6 +16,9 @@ import click
 from headrace.cli._errors import ERROR, PARTIAL, message_of
 from headrace.core.publish import PartFile
 from headrace.core.report import PeakMemory, RunReport, peak_memory
+from headrace.core.rowflow import RowFlow
+from headrace.core.sizes import format_bytes
+from headrace.core.tempfiles import temporary_folder
 from headrace.errors import HeadraceError, OutputError, OutputExists
 from headrace.signals import opening
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headrace.cli._options import RunSettings, SourceOptions
-    from headrace.core.rowflow import RowFlow
     from headrace.signals import Flow, Recording
 
 __all__ = ["expand", "transform"]
@@ -70,7 +72,7 @@ def transform(
         if settings.format is not None:
             raise click.UsageError(f"--format is for a batch: the format of {out} is what its suffix says")
         with source.open(inputs) as recording:
-            report = _run(recording, out, settings, flow_of, progress=settings.shows_progress)
+            report = _run(recording, out, settings, flow_of, _say, progress=settings.shows_progress)
         if settings.as_json:
             click.echo(json.dumps(report.to_dict()))
         else:
@@ -86,16 +88,29 @@ def _run(
     out: str | Path,
     settings: RunSettings,
     flow_of: Callable[[Recording], Flow | RowFlow],
+    say: Callable[[str, int], object],
     *,
     progress: bool | Callable[..., object] | None,
 ) -> RunReport:
-    """Make the flow and run it; the report has a stage ``design``, the making, which is no part of its seconds."""
+    """Make the flow and run it; the report has a stage ``design``, the making, which is no part of its seconds.
+
+    ``say(words, nbytes)`` is told before how much room temporary files take.
+    """
     PartFile(out, job="", force=settings.force)  # an output that is taken is refused before a filter is designed
     began = time.perf_counter()
     flow = flow_of(recording)
     designing = time.perf_counter() - began
+    samples = flow.flow if isinstance(flow, RowFlow) else flow
+    if samples.temporary_bytes:
+        folder = temporary_folder(settings.tmp)
+        taken = samples.temporary_bytes
+        say(f"{out}: takes {format_bytes(taken)} of temporary files in {folder}", taken)
     report = flow.to_file(out, progress=progress, **settings.keywords)
     return replace(report, stage_seconds={**report.stage_seconds, "design": designing})
+
+
+def _say(words: str, nbytes: int) -> None:  # noqa: ARG001 - see `_run`
+    click.echo(words, err=True)
 
 
 def _refuse_recording(inputs: list[Path], out: Path, source: SourceOptions) -> None:
@@ -152,21 +167,24 @@ class _Batch:
     flow_of: Callable[[Recording], Flow | RowFlow]
     done: list[tuple[Path, RunReport]] = field(default_factory=list)
     failed: list[tuple[Path, BaseException]] = field(default_factory=list)
+    display: _Display | None = None
+    said_bytes: int = 0
 
     def run(self, pairs: list[tuple[Path, Path]], folder: Path) -> int:
         began = time.perf_counter()
-        display = _Display([(path, _size(path)) for path, _ in pairs]) if self.settings.shows_progress else None
+        if self.settings.shows_progress:
+            self.display = _Display([(path, _size(path)) for path, _ in pairs])
         ended = False
         try:
             for position, (path, output) in enumerate(pairs):
                 try:
-                    self._one(path, output, display.of(position, len(self.failed)) if display else None)
+                    self._one(path, output, self.display.of(position, len(self.failed)) if self.display else None)
                 except (HeadraceError, OSError, MemoryError, ValueError) as error:
                     self.failed.append((path, error))
             ended = True
         finally:  # Ctrl-C included: what is done is done, and is said
-            if display:
-                display.close()
+            if self.display:
+                self.display.close()
             report = _total([report for _, report in self.done], folder, time.perf_counter() - began)
             if ended and self.settings.as_json:
                 click.echo(json.dumps(self._summary(report)))
@@ -178,8 +196,18 @@ class _Batch:
 
     def _one(self, path: Path, output: Path, progress: Callable[..., object] | None) -> None:
         with self.source.open([path]) as recording:
-            report = _run(recording, output, self.settings, self.flow_of, progress=progress)
+            report = _run(recording, output, self.settings, self.flow_of, self._say_bytes, progress=progress)
         self.done.append((path, report))
+
+    def _say_bytes(self, words: str, nbytes: int) -> None:
+        """Say what temporary files take, of the first file, and of others that take more."""
+        if nbytes <= self.said_bytes:
+            return
+        self.said_bytes = nbytes
+        if self.display:
+            self.display.say(words)
+        else:
+            _say(words, nbytes)
 
     def _say_failures(self) -> None:
         if not self.failed:
@@ -282,6 +310,13 @@ class _Display:
                 self._bar.update(0, description=label, completed=before + size * (done / total if total else 1))
 
         return update
+
+    def say(self, words: str) -> None:
+        """Put words above the bar."""
+        if self._bar is None:
+            click.echo(words, err=True)
+        else:
+            self._bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self) -> None:
         from rich.console import Console

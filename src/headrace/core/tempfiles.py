@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+from headrace import _native
 from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError
+
+if TYPE_CHECKING:
+    from headrace.core.arrays import Array
 
 __all__ = ["UnnamedFile", "temporary_folder"]
 
@@ -81,6 +86,20 @@ class UnnamedFile:
             if isinstance(error, OutputError):
                 raise
             raise self._failed("cannot be read", error) from error
+
+    def write_rows(self, rows: Array, offset: int, stride: int) -> None:
+        """Write each ``rows[i]``, of a C-contiguous array, to byte ``offset + i * stride``; see `write`."""
+        failed = _native.write_rows(self._file.fileno(), offset, stride, rows)
+        if failed:
+            raise self._failed(f"did not take {format_bytes(rows.nbytes)}", OSError(failed, os.strerror(failed)))
+
+    def read_rows(self, rows: Array, offset: int, stride: int) -> None:
+        """Fill each ``rows[i]``, of a C-contiguous array, from byte ``offset + i * stride``; see `read`."""
+        failed = _native.read_rows(self._file.fileno(), offset, stride, rows)
+        if failed < 0:
+            raise OutputError(f"{self._folder}: {self._purpose} lost its end", path=self._folder)
+        if failed:
+            raise self._failed("cannot be read", OSError(failed, os.strerror(failed)))
 
     def close(self) -> None:
         """Give the space back. May be called twice."""
