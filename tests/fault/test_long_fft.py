@@ -1,4 +1,4 @@
-"""A transform longer than memory: under a hard limit on private memory that neither the input nor the result fits in."""
+"""A transform longer than memory, under a hard limit on private memory that neither input nor result fits in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Rows that lie some way apart in a file, read or written by one call.
+// Rows that lie some way apart in a file, read or written by one call; what must come from a disk is asked for ahead.
 #pragma once
 #include <cstdint>
 
