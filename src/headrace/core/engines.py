@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.falling import FallingEngine
@@ -43,24 +44,29 @@ def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], me
         tail = _all_windowed(rest)
         if tail is not None and FallingEngine.serves(twice, tail):
             return FallingEngine(twice, tail, means)
-        return SurveyedSink(twice, sink_engine(twice, rest, means), means)
+        return SurveyedSink(twice, sink_engine(twice, rest, _inside(means)), means)
     return _plain_engine(source, operators, means, in_order=False)
 
 
 def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -> BlockEngine:
     """Choose and make the engine that runs a block function over a flow; it has not begun."""
 
-    def of(source: Source | StreamSource, operators: Sequence[Operator]) -> BlockEngine:
+    def of(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> BlockEngine:
         twice, rest = _two_way_head(source, operators)
         if twice is not None:
-            return SurveyedBlocks(twice, of(twice, rest), means)
+            return SurveyedBlocks(twice, of(twice, rest, _inside(means)), means)
         windowed = _all_windowed(operators)
         if isinstance(source, Source) and windowed is not None:
             return PulledBlocks(source, windowed, function, flow.spec, means)
         push = PushEngine(source, operators, means)
         return PushedBlocks(push, flow.segment_lengths(), function, flow.spec, means)
 
-    return of(flow.source, flow.operators)
+    return of(flow.source, flow.operators, means)
+
+
+def _inside(means: Means) -> Means:
+    """Give an engine behind a survey names of its own in the journal."""
+    return replace(means, journal=means.journal.within("then"))
 
 
 def _plain_engine(

@@ -34,7 +34,7 @@ class _Survey(Passes):
                 self.tell("pass 1 of 3", cell.number + 1)
         scratch = self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
         with closing(source.backwards(means, self._pool, self._threads, lambda: scratch, keep=True)) as made:
-            for cell, _ in made:
+            for cell, _, _ in made:
                 self.tell("pass 2 of 3", source.n_cells - cell.number)
         means.meter.phase = ""
 
