@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from headrace.core.report import Meter
     from headrace.core.sinks import Gate
     from headrace.core.source import StreamSource
+
+    _Mark: TypeAlias = Callable[[Callable[[], Place]], None]
 
 __all__ = ["PushEngine"]
 
@@ -117,9 +119,9 @@ class PushEngine:
             feeder.begin(Budget(feeding.nbytes))
         means.meter.chunk_samples, means.meter.memory_bytes = own.samples, whole.nbytes
 
-    def chunks(self) -> Closing[Chunk]:
-        """See `Engine.chunks`."""
-        return _HandOver(self.computed(self._lend_out), self._outer, self._means)
+    def chunks(self, place: Place = _START, mark: _Mark | None = None) -> Closing[Chunk]:
+        """See `Engine.chunks`, and for `place` and `mark` `computed`."""
+        return _HandOver(self.computed(self._lend_out, place, mark), self._outer, self._means)
 
     def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
@@ -152,7 +154,7 @@ class PushEngine:
         self,
         lend_out: Callable[..., Array] | None = None,
         place: Place = _START,
-        mark: Callable[[Callable[[], Place]], None] | None = None,
+        mark: _Mark | None = None,
     ) -> Generator[Chunk]:
         """Give the outputs in order, in the operators' dtype, in buffers of ours or from `lend_out`.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headrace.core.chunk import Chunk
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
+    from headrace.core.operator import State
     from headrace.core.sinks import Gate
     from headrace.core.twoway import TwoWaySource
 
@@ -89,11 +90,15 @@ class SurveyedSink(_Surveyed[SinkEngine]):
 class SurveyedBlocks(_Surveyed[BlockEngine]):
     """Runs a block function."""
 
-    def outcomes(self) -> Generator[Outcome[Any]]:
+    def outcomes(self, done: int = 0, kept: State = None) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
         self._survey.run()
-        with closing(self._inner.outcomes()) as outcomes:
+        with closing(self._inner.outcomes(done, kept)) as outcomes:
             yield from outcomes
+
+    def kept(self) -> State:
+        """See `BlockEngine.kept`."""
+        return self._inner.kept()
 
 
 class SurveyedChunks(_Surveyed[ChunkEngine]):
