@@ -150,6 +150,7 @@ class _Batch:
     settings: RunSettings
     flow_of: Callable[[Recording], Flow | RowFlow]
     done: list[tuple[Path, RunReport]] = field(default_factory=list)
+    before: list[Path] = field(default_factory=list)  # done by the run that this one resumes
     failed: list[tuple[Path, BaseException]] = field(default_factory=list)
 
     def run(self, pairs: list[tuple[Path, Path]], folder: Path) -> int:
@@ -157,6 +158,9 @@ class _Batch:
         display = _Display([(path, path.stat().st_size) for path, _ in pairs]) if self.settings.shows_progress else None
         try:
             for position, (path, output) in enumerate(pairs):
+                if self.settings.resume and not self.settings.force and output.exists():
+                    self.before.append(path)
+                    continue
                 try:
                     self._one(path, output, display.of(position) if display else None)
                 except (HeadraceError, OSError, MemoryError, ValueError) as error:
@@ -165,7 +169,7 @@ class _Batch:
             if display:
                 display.close()
         self._say(folder, time.perf_counter() - began)
-        return (PARTIAL if self.done else ERROR) if self.failed else 0
+        return (PARTIAL if self.done or self.before else ERROR) if self.failed else 0
 
     def _one(self, path: Path, output: Path, progress: Callable[..., object] | None) -> None:
         with self.source.open([path]) as recording:
@@ -178,8 +182,10 @@ class _Batch:
         else:
             reports = [report for _, report in self.done]
             samples, taken = sum(r.n_samples for r in reports), sum(r.bytes_in for r in reports)
+            before = f" and {len(self.before)} done before" if self.before else ""
+            total = len(reports) + len(self.before) + len(self.failed)
             click.echo(
-                f"{folder}: {len(reports)} of {len(reports) + len(self.failed)} files, {samples:,} samples in "
+                f"{folder}: {len(reports)}{before} of {total} files, {samples:,} samples in "
                 f"{seconds:.2f} s, {taken / seconds / 1e6:,.0f} MB/s",
                 err=True,
             )
@@ -208,6 +214,7 @@ class _Batch:
             "bottleneck": max(stages, key=stages.__getitem__, default=None),
             "clipped": sum(report.clipped for report in reports),
             "output": str(folder),
+            "done_before": [str(path) for path in self.before],
             "files": [{"input": str(path)} | report.to_dict() for path, report in self.done],
             "failures": [
                 {"input": str(path), "error": type(error).__name__, "message": message_of(error)}

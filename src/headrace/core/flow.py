@@ -225,7 +225,7 @@ class SampleFlow:
         if resume:
             from headrace.core.run_journal import journal_of  # which most runs do without
 
-            output = {"out_dtype": chosen.dtype.str, "bits": chosen.bits}
+            output = {"out_dtype": str(chosen.dtype), "bits": chosen.bits}
             chosen = replace(chosen, journal=journal_of(sink, self._source, self._operators, output))
         return self._transfer(lambda _: sink, chosen)
 

@@ -81,7 +81,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     changed = list(_changed_inputs(then["inputs"], now["inputs"]))
     found += changed
     if then["source"] != now["source"] and not changed:
-        found.append(_changed_source(then["source"], now["source"]))
+        found.append(_changed_source(then["source"], now["source"], from_files=bool(now["inputs"])))
     found += _changed_stages(then["stages"], now["stages"])
     names = dict.fromkeys([*then["output"], *now["output"]])
     found += [
@@ -132,13 +132,11 @@ def _changed_inputs(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str
             yield f"the input {new['path']} {before.difference(after)}"
 
 
-def _changed_source(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+def _changed_source(then: Mapping[str, str], now: Mapping[str, str], *, from_files: bool) -> str:
     if then["words"] != now["words"]:
         return f"input: {then['words']} then, {now['words']} now"
-    return (
-        f"the input {now['words']} is read in another way (dtype, channels, rate, scale, part), or is an array that "
-        "holds other samples"
-    )
+    what = "is read in another way (dtype, channels, rate, scale, part)" if from_files else "holds other samples"
+    return f"the input {now['words']} {what}"
 
 
 def _changed_stages(then: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> list[str]:

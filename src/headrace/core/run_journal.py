@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +64,6 @@ class RunJournal:
         self._file: NamedFile | None = None
         self._records: RecordFile | None = None
         self._places: dict[str, tuple[int, int]] = {}  # of each name's last record in the file
-        self._kept_files: dict[str, Path] = {}
         self._written = time.monotonic()
         self._cost_s = 0.0
 
@@ -103,9 +101,7 @@ class RunJournal:
     def done(self) -> None:
         """Leave nothing behind: the output is complete."""
         self._close()
-        with suppress(OSError):  # published all the same; the next run of this output sweeps what is left
-            for path in (self._path, *self._kept_files.values()):
-                path.unlink(missing_ok=True)
+        remove_leftovers(self._part.resumable)
 
     # --- the engines' part
 
@@ -136,18 +132,21 @@ class RunJournal:
     def file(self, name: str, purpose: str, folder: str | None, *, reserve: int = 0) -> ScratchFile:
         """See `Journal.file`."""
         known = self.last(FILE + name)
-        if known is not None:
+        if known is not None and known[2]:
             return self._known_file(known, purpose)
         beside = self._path.parent if folder is None else Path(folder).absolute()
-        file = NamedFile.create(beside / kept_name(self._part.resumable, name), purpose)
-        self._kept_files[name] = file.path
+        path = beside / kept_name(self._part.resumable, name)
+        for left in {path, Path(known[0]) if known else path}:
+            left.unlink(missing_ok=True)
+        self.keep(FILE + name, lambda: (str(path), 0, 0, 0), now=True)  # before there is what a kill would leave
+        file = NamedFile.create(path, purpose)
         try:
             file.reserve(reserve)
+            found = file.identity
+            self.keep(FILE + name, lambda: (str(path), found.device, found.inode, found.size), now=True)
         except BaseException:
             file.remove()
             raise
-        found = file.identity
-        self.keep(FILE + name, lambda: (str(file.path), found.device, found.inode, found.size), now=True)
         return file
 
     def within(self, name: str) -> Journal:
@@ -169,10 +168,7 @@ class RunJournal:
                 return False  # cut off before anything was done
             self._check(records.read(*header))
             for place in records.scan(file.identity.size):
-                name, state = read_record(records, place)
-                self._places[name] = place
-                if name.startswith(FILE):
-                    self._kept_files[name] = Path(state[0])
+                self._places[read_record(records, place)[0]] = place
             file.truncate(records.end)  # what a kill cut off
         except BaseException:
             file.close()
