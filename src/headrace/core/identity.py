@@ -20,6 +20,7 @@ import xxhash
 
 from headrace.core.arrays import byte_view
 from headrace.core.files import FileReader
+from headrace.core.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,8 +218,11 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _state_of(thing: Any) -> Any:
-    """Give what pickle would see of an object, or nothing where that cannot be told."""
+    """Give what pickle would see of an object, or nothing where that cannot be told; of a source without its paths."""
     try:
-        return thing.__getstate__()
+        state = thing.__getstate__()
     except (TypeError, ValueError, AttributeError):
         return None
+    if isinstance(state, dict) and isinstance(thing, Source):
+        return {name: value for name, value in state.items() if name != "paths"}  # files are told apart otherwise
+    return state

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +79,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     changed = list(_changed_inputs(then["inputs"], now["inputs"]))
     found += changed
-    if then["source"] != now["source"] and not changed:
+    if then["source"]["digest"] != now["source"]["digest"] and not changed:
         found.append(_changed_source(then["source"], now["source"], from_files=bool(now["inputs"])))
     found += _changed_stages(then["stages"], now["stages"])
     names = dict.fromkeys([*then["output"], *now["output"]])
@@ -140,12 +139,12 @@ def _changed_source(then: Mapping[str, str], now: Mapping[str, str], *, from_fil
 
 
 def _changed_stages(then: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> list[str]:
-    if list(then) == list(now):
+    if [stage["digest"] for stage in then] == [stage["digest"] for stage in now]:
         return []
     words = [", ".join(stage["words"] for stage in stages) or "none" for stages in (then, now)]
     if words[0] != words[1]:
         return [f"operators: {words[0]} then, {words[1]} now"]
-    other = [new["words"] for old, new in zip_longest(then, now) if old != new]
+    other = [new["words"] for old, new in zip(then, now, strict=True) if old["digest"] != new["digest"]]
     return [f"operators: {', '.join(other)} with other numbers, or of other code, than now"]
 
 

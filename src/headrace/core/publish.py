@@ -119,6 +119,8 @@ class PartFile:
         try:
             self._sweep()
             if not (self._resume and self._reopen()):
+                if self._resume:
+                    _forget(self.resumable)  # before there is a part file that it could be taken for the journal of
                 self._create()
         except (FileExistsError, BlockingIOError) as error:
             self._opening = False
