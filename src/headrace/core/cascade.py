@@ -68,7 +68,8 @@ class Cascade:
     def kept(self) -> tuple[int, tuple[State, ...]]:
         """Give the input sample from which to go on, and what each stage has beyond the input from there on.
 
-        Between two pieces of input, when the outputs of the first have all been taken.
+        Between two pieces of input, when the outputs of the first have all been taken. Arrays that are carried are
+        lent, until the next piece.
         """
         first, *others = self._feeds
         return first.start, (first.kept(carried=False), *(feed.kept(carried=True) for feed in others))
@@ -121,7 +122,7 @@ class _Feed:
 
     def kept(self, *, carried: bool) -> State:
         """Give next output, state, and what is carried; without `carried`, what is carried comes again."""
-        return self._next, self._state, (self._carry.start, self._carry.array.copy()) if carried else None
+        return self._next, self._state, (self._carry.start, self._carry.array) if carried else None
 
     def restore(self, position: int, kept: State) -> None:
         """Take up what `kept` gave."""

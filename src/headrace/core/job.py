@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,27 +96,28 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _made_with() -> dict[str, str]:
     """Name what the bytes of an output depend on besides the job."""
-    from importlib.metadata import PackageNotFoundError, version
-
     import headrace
 
-    try:
-        scipy = version("scipy")
-    except PackageNotFoundError:
-        scipy = "none"
     return {
         "headrace": headrace.__version__,
         "NumPy": np.__version__,
-        "SciPy": scipy,
+        "SciPy": _installed("scipy"),
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "machine": platform.machine(),
     }
 
 
+def _installed(package: str) -> str:
+    """Give the version of a package without importing it, or the megabytes of `importlib.metadata`."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return "none"
+    found = sorted(Path(spec.origin).parents[1].glob(f"{package}-*.dist-info"))
+    return found[-1].name.removeprefix(f"{package}-").removesuffix(".dist-info") if found else "unknown"
+
+
 def _identity_now(path: str) -> dict[str, int]:
     """Look at a file that a source of somebody else's making reads."""
-    import os
-
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return asdict(FileIdentity.of(fd))

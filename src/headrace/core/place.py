@@ -39,6 +39,11 @@ class Place:
         position, stages = cascade.kept()
         return cls(segment, position, given, stages)
 
+    def apart(self) -> Place:
+        """Copy what is carried, which is lent."""
+        stages = [(*rest, carry and (carry[0], carry[1].copy())) for *rest, carry in self.stages]
+        return Place(self.segment, self.position, self.given, tuple(stages))
+
     def packed(self) -> State:
         """Give it as a state of a journal, of which `of` makes it again."""
         return self.segment, self.position, self.given, self.stages

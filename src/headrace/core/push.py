@@ -255,6 +255,11 @@ class PushEngine:
         return 1
 
     @property
+    def carried_bytes(self) -> int:
+        """Bytes of a `Place`, apart from states: what stages carry that cannot be had again from the source."""
+        return sum(self._carried(stage) * stage.plan.inp.sample_bytes for stage in self._planned.stages[1:])
+
+    @property
     def _out_bytes(self) -> int:
         return self._planned.out.n_channels * max(self._means.dtype.itemsize, self._planned.out.dtype.itemsize)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PushedBlocks"]
 
+_PLACES = 2  # to go on from, that are held at once
+
 
 class PushedBlocks(BlockRun):
     """Windows are put together from chunks that come in order; threads work on them."""
@@ -47,7 +49,10 @@ class PushedBlocks(BlockRun):
             unit=self._plan.block,
             sample_bytes=spec.sample_bytes,
             cost=lambda threads, _: (
-                self._lent(threads) + threads * self._work_bytes(spec.n_channels) + self._result_bytes(threads)
+                self._lent(threads)
+                + threads * self._work_bytes(spec.n_channels)
+                + self._result_bytes(threads)
+                + (_PLACES * push.carried_bytes if means.journal.active else 0)
             ),
         )
 
@@ -100,7 +105,7 @@ class PushedBlocks(BlockRun):
     def _mark(self, reached: Callable[[], Place]) -> None:
         """Note the place, now and then; two of them are held at most."""
         if self._next_place is None and self._means.journal.due:
-            self._next_place = reached()
+            self._next_place = reached().apart()
 
     def _pass(self, outcome: Outcome[Any]) -> None:
         """Go over to the place that was noted, once the window after an outcome begins there or behind."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RecordFile"]
 
 _HEAD = struct.Struct("<QQQ")  # bytes of the payload, a check of that number, a check of the payload
-_PIECE = 1 << 20  # bytes read at once
+_PIECE = 1 << 18  # bytes read, or put together, at once
 
 
 class RecordFile:
@@ -67,6 +67,18 @@ class RecordFile:
             at += len(piece)
         self.end = at
         return at - size, size
+
+    def take(self, other: RecordFile, place: tuple[int, int]) -> tuple[int, int]:
+        """Append a record of another file; see `append`."""
+        first, size = place
+        begin, count = first - _HEAD.size, size + _HEAD.size
+        buffer = memoryview(bytearray(min(count, _PIECE)))
+        for done in range(0, count, _PIECE):
+            part = buffer[: min(_PIECE, count - done)]
+            other._file.read(part, begin + done)
+            self._file.write(part, self.end + done)
+        self.end += count
+        return self.end - size, size
 
     def scan(self, stop: int) -> Iterator[tuple[int, int]]:
         """Give where the bytes of each record begin, and how many they are; `end` is then behind the last.

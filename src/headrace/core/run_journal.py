@@ -226,7 +226,7 @@ class RunJournal:
         file = NamedFile.create(self._path.with_name(f"{self._path.name}.new"), _PURPOSE)
         try:
             fresh = begin_records(file, self._header())
-            places = {name: fresh.append([records.read(*place)]) for name, place in self._places.items()}
+            places = {name: fresh.take(records, place) for name, place in self._places.items()}
             file.rename(self._path)
         except BaseException:
             file.remove()
