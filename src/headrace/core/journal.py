@@ -9,7 +9,7 @@ there; and whenever what it has done so far is consistent, and written, it offer
         means.journal.keep("output", lambda: {"done": part.stop})
 
 The state is asked for only when a record is due, about twice a second. It is made of arrays, numbers, text, tuples,
-lists and dicts (`headrace.core.packing`). What is too big for it goes into a file of `Journal.file`, which a continued
+lists and dicts (packing.py). What is too big for it goes into a file of `Journal.file`, which a continued
 run finds again with all that was written before the last record. Without resume the same calls do nothing, and `file`
 gives a file that no folder shows.
 
