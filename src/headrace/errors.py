@@ -9,6 +9,7 @@ Every error is a `HeadraceError` *and* the builtin a stranger would catch::
     ├── SchemaError          (ValueError)     shapes, dtypes or names that do not fit together
     ├── OutputError          (OSError)        an output could not be reserved, written or published
     │   └── OutputExists     (FileExistsError) an output is in the way and `force` was not given
+    ├── JournalMismatch      (ValueError)     a killed run's journal is of another job, and cannot be continued
     ├── BudgetTooSmall       (MemoryError)    the byte budget cannot hold even the smallest run
     ├── RingStarved          (BufferError)    the consumer holds every buffer that the budget allows
     ├── BufferInUse          (BufferError)    a buffer was given back while views of it were alive
@@ -31,6 +32,7 @@ __all__ = [
     "ForkedError",
     "FormatError",
     "HeadraceError",
+    "JournalMismatch",
     "MissingExtra",
     "NoSuchDevice",
     "OutputError",
@@ -141,6 +143,24 @@ class OutputError(HeadraceError, OSError):
 
 class OutputExists(OutputError, FileExistsError):
     """An output exists and `force` was not given, or another run is writing it now."""
+
+
+class JournalMismatch(HeadraceError, ValueError):
+    """The journal of a killed run is of another job: other input, operators, options or version.
+
+    Attributes
+    ----------
+    path : str
+        The journal.
+    differences : tuple of str
+        What differs, each in a clause.
+    """
+
+    _facts = ("path", "differences")
+
+    def __init__(self, message: str, *, path: str, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path, self.differences = path, differences
 
 
 class BudgetTooSmall(HeadraceError, MemoryError):

@@ -196,7 +196,7 @@ def test_the_one_report_of_a_batch_is_the_sum_of_its_files(place: Path) -> None:
         assert report[name] == first[name] + second[name] > 0
     assert report["seconds"] >= first["seconds"] + second["seconds"]
     assert report["output"] == "out"
-    assert set(report) == set(first) - {"input"} | {"files", "failures"}
+    assert set(report) == set(first) - {"input"} | {"done_before", "files", "failures"}
     said = succeed(*words, "--force", cwd=place).stderr
     assert re.fullmatch(r"out: 2 of 2 files, 51,000 samples in .* CPU s, peak .*, 6,000 values clipped\n", said)
 

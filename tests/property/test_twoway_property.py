@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.core import rowstore, sections, twoway
+from headrace.core import journal, sections, twoway
 from headrace.core.tempfiles import UnnamedFile
 from headrace.errors import SchemaError
 from headrace.signals import Fir, Flow, Map, Scale, from_array, from_iter
@@ -87,7 +87,7 @@ def test_the_states_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, rng: np.r
     flow = from_array(x).pipe(DoubleSum(16))
     made: list[Any] = []
     monkeypatch.setattr(
-        rowstore, "UnnamedFile", lambda *args, **options: made.append(UnnamedFile(*args, **options)) or made[-1]
+        journal, "UnnamedFile", lambda *args, **options: made.append(UnnamedFile(*args, **options)) or made[-1]
     )
     assert np.array_equal(flow.to_array(), whole(x))
     assert len(made) == 1

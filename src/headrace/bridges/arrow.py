@@ -67,11 +67,9 @@ class _PyarrowSink(TableFile):
 
     slice_rows = _GROUP_ROWS
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
         self._arrow = _pyarrow("pyarrow", path)
-        super().__init__(path, job=job, force=force, durable=durable)
+        super().__init__(path, **options)
         self._writer: Any = None
         self._tail: _Tail | None = None
         self._group: Array | None = None

@@ -166,6 +166,7 @@ class _Batch:
     settings: RunSettings
     flow_of: Callable[[Recording], Flow | RowFlow]
     done: list[tuple[Path, RunReport]] = field(default_factory=list)
+    before: list[Path] = field(default_factory=list)  # done by the run that this one resumes
     failed: list[tuple[Path, BaseException]] = field(default_factory=list)
     display: _Display | None = None
     said_bytes: int = 0
@@ -177,6 +178,9 @@ class _Batch:
         ended = False
         try:
             for position, (path, output) in enumerate(pairs):
+                if self.settings.resume and not self.settings.force and output.exists():
+                    self.before.append(path)
+                    continue
                 try:
                     self._one(path, output, self.display.of(position, len(self.failed)) if self.display else None)
                 except (HeadraceError, OSError, MemoryError, ValueError) as error:
@@ -190,9 +194,10 @@ class _Batch:
                 click.echo(json.dumps(self._summary(report)))
             else:
                 what = f", {report}" if self.done else ""
-                click.echo(f"{folder}: {len(self.done)} of {len(pairs)} files{what}", err=True)
+                before = f" and {len(self.before)} done before" if self.before else ""
+                click.echo(f"{folder}: {len(self.done)}{before} of {len(pairs)} files{what}", err=True)
             self._say_failures()
-        return (PARTIAL if self.done else ERROR) if self.failed else 0
+        return (PARTIAL if self.done or self.before else ERROR) if self.failed else 0
 
     def _one(self, path: Path, output: Path, progress: Callable[..., object] | None) -> None:
         with self.source.open([path]) as recording:
@@ -228,6 +233,7 @@ class _Batch:
     def _summary(self, report: RunReport) -> dict[str, Any]:
         """Put the files beside their sum."""
         return report.to_dict() | {
+            "done_before": [str(path) for path in self.before],
             "files": [{"input": str(path)} | each.to_dict() for path, each in self.done],
             "failures": [
                 {"input": str(path), "error": type(error).__name__, "message": message_of(error)}

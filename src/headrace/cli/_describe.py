@@ -242,6 +242,11 @@ def _part(path: Path) -> dict[str, Any]:
     finally:
         os.close(fd)
     summary = f"left by a killed run of {output}: the next run of {output} removes it, or delete it"
+    if path.with_suffix(".journal").exists():
+        summary = (
+            f"left by a killed run of {output} with what it takes to go on: the same command with --resume does, any "
+            f"other run of {output} removes it"
+        )
     return {"kind": "part", "output": output, "running": False, "summary": summary}
 
 

@@ -57,9 +57,9 @@ def run(command: click.Command, argv: Sequence[str]) -> int:
     except KeyboardInterrupt as error:
         # Everything has been unwound by now. A second Ctrl-C would only break the way out.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if isinstance(error, _Terminated):
-            return _say("terminated", code=TERMINATED)
-        return _say("interrupted", code=INTERRUPTED)
+        terminated = isinstance(error, _Terminated)
+        text = "\n  ".join(["terminated" if terminated else "interrupted", *getattr(error, "__notes__", ())])
+        return _say(text, code=TERMINATED if terminated else INTERRUPTED)
     except click.UsageError as error:
         error.show()
         return USAGE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.core.blockwise import stage_name
+from headrace.core.blockwise import pack_result, stage_name, unpack_result
 from headrace.core.closeable import Closeable
 from headrace.errors import SchemaError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
     from headrace.core.blockwise import Block, BlockPlan, Fold, Outcome, Tabulates
-    from headrace.core.operator import Spec
+    from headrace.core.operator import Spec, State
 
 __all__ = ["InputEvents"]
 
@@ -57,6 +57,14 @@ class InputEvents:
             if self.channels != tuple(range(len(self.channels))):
                 error.add_note("the channel is counted among those chosen, the sample in the whole input")
             raise
+
+    def pack(self, result: Any) -> Iterable[State]:
+        """See `headrace.core.blockwise.Packs.pack`."""
+        return pack_result(self.detector, result)
+
+    def unpack(self, parts: Iterator[State], tmp: str | None) -> Any:
+        """See `headrace.core.blockwise.Packs.unpack`."""
+        return unpack_result(self.detector, parts, tmp)
 
     def fold(self, spec: Spec, *, t0: float = 0.0, tmp: str | os.PathLike[str] | None = None) -> _InputFold:
         """See `headrace.core.blockwise.Tabulates.fold`."""

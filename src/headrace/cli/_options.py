@@ -156,6 +156,9 @@ _RUN = (
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads that work (default: the processors this process may use)."),
     click.option("--force", is_flag=True, help="Replace an existing output."),
+    click.option("--resume", is_flag=True,
+                 help="Keep a journal, and go on where a killed run of the same command has left one; in a batch, "
+                      "outputs that exist are left alone."),
     click.option("--durable", is_flag=True, help="Flush the output to the disk before it appears."),
     click.option("--tmp", type=click.Path(exists=True, file_okay=False, writable=True), metavar="DIR",
                  help="Folder for temporary files, which fft, --zero-phase and detect need [default: the system's]."),
@@ -230,6 +233,7 @@ class RunSettings:
     memory: int
     threads: int | None
     force: bool
+    resume: bool
     durable: bool
     executor: str
     tmp: str | None
@@ -251,7 +255,7 @@ class RunSettings:
     @property
     def keywords(self) -> dict[str, Any]:
         """For `Flow.to_file`."""
-        names = ("memory", "threads", "out_dtype", "force", "durable", "executor", "tmp")
+        names = ("memory", "threads", "out_dtype", "force", "resume", "durable", "executor", "tmp")
         return {name: getattr(self, name) for name in names}
 
 

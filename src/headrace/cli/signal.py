@@ -21,6 +21,7 @@ from headrace.signals.operators import Resample
         "headrace signal filter recording.npy filtered.npy --taps taps.npy",
         "headrace signal detect recording.npy events.csv --threshold 3.5",
         "headrace signal convert recording.bin part.npy --dtype int16 --n-channels 16 --fs 30000 --stop 60s",
+        "headrace signal filter 'day-*.npy' filtered/ --taps taps.npy --resume",
     )
 )
 def command() -> None:
@@ -32,7 +33,8 @@ def command() -> None:
 
     Several IN, or a pattern in quotes, are a batch: OUT is a folder, made if it is missing, in which NAME.npy
     (or what --format says) is written for each NAME.*, and a file that fails does not stop the rest (exit code
-    3). With --concat they are one recording. The output's bytes do not depend on --memory, --threads or --executor.
+    3). With --concat they are one recording. The output's bytes do not depend on --memory, --threads or --executor, nor
+    on a kill, if the command was given with --resume and is given again.
     """
 
 

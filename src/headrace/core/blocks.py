@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from headrace.core.budget import Budget
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
-    from headrace.core.operator import Spec
+    from headrace.core.operator import Spec, State
     from headrace.core.schedule import Schedule
 
 __all__ = ["SHORTER_BLOCKS", "BlockEngine", "BlockRun"]
@@ -28,8 +28,15 @@ SHORTER_BLOCKS = "or take shorter blocks"
 class BlockEngine(Engine, Protocol):
     """An engine that runs a block function over a flow."""
 
-    def outcomes(self) -> Closing[Outcome[Any]]:
-        """Give the results segment by segment, block by block, channels rising."""
+    def outcomes(self, done: int = 0, kept: State = None) -> Closing[Outcome[Any]]:
+        """Give the results segment by segment, block by block, channels rising.
+
+        Those of the blocks before sample `done` of the flow are there already; `kept` is what `kept` gave then.
+        """
+        ...
+
+    def kept(self) -> State:
+        """Give what is needed to go on after the outcome given last, the last one of its block."""
         ...
 
 

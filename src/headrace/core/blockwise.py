@@ -7,20 +7,31 @@ of its own fixed partition, run in any thread; a `Fold` then takes the results o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from headrace.core.span import Halo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
-    from headrace.core.operator import Spec
+    from headrace.core.operator import Spec, State
     from headrace.core.span import Span
 
-__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome", "Tabulates", "stage_name"]
+__all__ = [
+    "Block",
+    "BlockFunction",
+    "BlockPlan",
+    "Fold",
+    "Outcome",
+    "Packs",
+    "Tabulates",
+    "pack_result",
+    "stage_name",
+    "unpack_result",
+]
 
 _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
@@ -146,6 +157,22 @@ class Fold(Protocol[_Result_contra]):
         ...
 
 
+@runtime_checkable
+class Packs(Protocol[_Result]):
+    """A block function whose results are more than arrays, numbers, text, and tuples, lists and dicts of those.
+
+    A run that resumes writes results down, and reads them again: `flow.to_file` with ``resume=True``.
+    """
+
+    def pack(self, result: _Result) -> Iterable[State]:
+        """Turn a result into such values, some at a time: it may be larger than memory."""
+        ...
+
+    def unpack(self, parts: Iterator[State], tmp: str | None) -> _Result:
+        """Make the result again of what `pack` gave; `tmp` is the folder for temporary files."""
+        ...
+
+
 class Tabulates(BlockFunction[_Result], Protocol[_Result]):
     """A block function that knows how its results become rows; what `headrace.core.rowflow.RowFlow` runs."""
 
@@ -162,6 +189,16 @@ class Tabulates(BlockFunction[_Result], Protocol[_Result]):
             Folder for temporary files; ``None`` for the system's.
         """
         ...
+
+
+def pack_result(function: BlockFunction[Any], result: Any) -> Iterable[State]:
+    """Turn a result into values that a journal holds."""
+    return function.pack(result) if isinstance(function, Packs) else (result,)
+
+
+def unpack_result(function: BlockFunction[Any], parts: Iterator[State], tmp: str | None) -> Any:
+    """Make a result of what `pack_result` gave."""
+    return function.unpack(parts, tmp) if isinstance(function, Packs) else next(parts)
 
 
 def stage_name(function: BlockFunction[Any]) -> str:

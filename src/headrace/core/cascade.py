@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from headrace.core.arrays import Array
-    from headrace.core.operator import Operator, Spec
+    from headrace.core.operator import Operator, Spec, State
 
 __all__ = ["Cascade"]
 
@@ -65,6 +65,20 @@ class Cascade:
         """The stages, in order."""
         return tuple(feed.stage for feed in self._feeds)
 
+    def kept(self) -> tuple[int, tuple[State, ...]]:
+        """Give the input sample from which to go on, and what each stage has beyond the input from there on.
+
+        Between two pieces of input, when the outputs of the first have all been taken. Arrays that are carried are
+        lent, until the next piece.
+        """
+        first, *others = self._feeds
+        return first.start, (first.kept(carried=False), *(feed.kept(carried=True) for feed in others))
+
+    def restore(self, position: int, stages: Sequence[State]) -> None:
+        """Go on from what `kept` gave; input comes from `position` on."""
+        for feed, state in zip(self._feeds, stages, strict=True):
+            feed.restore(position, state)
+
     def push(self, chunk: Chunk) -> Iterator[Chunk]:
         """Take the next input and give the outputs that it completes."""
         chunks: Iterator[Chunk] = iter((chunk,))
@@ -100,6 +114,21 @@ class _Feed:
         self._next = 0  # first output sample not yet computed
         self._stateful = operator if isinstance(operator, Stateful) else None  # asked once: it takes its time
         self._state = self._stateful.start(self.stage.plan) if self._stateful is not None else None
+
+    @property
+    def start(self) -> int:
+        """First input sample that is still needed."""
+        return self._carry.start
+
+    def kept(self, *, carried: bool) -> State:
+        """Give next output, state, and what is carried; without `carried`, what is carried comes again."""
+        return self._next, self._state, (self._carry.start, self._carry.array) if carried else None
+
+    def restore(self, position: int, kept: State) -> None:
+        """Take up what `kept` gave."""
+        self._next, self._state, carry = kept
+        start, array = (position, self._carry.array) if carry is None else carry
+        self._carry = Chunk(Span(start, start + len(array)), array)
 
     def each(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         for chunk in chunks:

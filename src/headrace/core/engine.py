@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from headrace.core.journal import NO_JOURNAL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
     from headrace.core.executors import Closing, Executor
+    from headrace.core.journal import Journal
     from headrace.core.report import Meter
     from headrace.core.sinks import Gate
 
@@ -44,6 +47,8 @@ class Means:
         Folder for temporary files; ``None`` for the system's.
     bits : int or None
         How many bits delivered integers may take, if fewer than their dtype's.
+    journal : Journal
+        Where what is done is kept, and found again by a run that continues this one.
     tell : callable
         Called when something is done that gives no output yet, so that progress can be shown.
     """
@@ -56,6 +61,7 @@ class Means:
     tmp: str | None = None
     bits: int | None = None
     tell: Callable[[], object] = lambda: None
+    journal: Journal = NO_JOURNAL
 
     def casts(self, dtype: DType) -> bool:
         """Whether samples of a dtype are delivered as something else."""
@@ -97,5 +103,5 @@ class SinkEngine(Engine, Protocol):
     """An engine that writes chunks, in any order."""
 
     def deliver(self, sink: Gate) -> Closing[int]:
-        """Write the output to `sink`; yield numbers of samples as they are done."""
+        """Write the output to `sink`; yield numbers of samples as they are done, first what an earlier run has done."""
         ...

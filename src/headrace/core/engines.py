@@ -47,24 +47,24 @@ def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], me
         tail = _all_windowed(head.rest)
         if tail is not None and isinstance(head.source, TwoWaySource) and FallingEngine.serves(head.source, tail):
             return FallingEngine(head.source, tail, means)
-        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, means))
+        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, _inside(means)))
     return _plain_engine(source, operators, means, in_order=False)
 
 
 def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -> BlockEngine:
     """Choose and make the engine that runs a block function over a flow; it has not begun."""
 
-    def of(source: Source | StreamSource, operators: Sequence[Operator]) -> BlockEngine:
+    def of(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> BlockEngine:
         head = _prepared_head(source, operators, means)
         if head is not None:
-            return SurveyedBlocks(head.survey, of(head.source, head.rest))
+            return SurveyedBlocks(head.survey, of(head.source, head.rest, _inside(means)))
         windowed = _all_windowed(operators)
         if isinstance(source, Source) and windowed is not None:
             return PulledBlocks(source, windowed, function, flow.spec, means)
         push = PushEngine(source, operators, means)
         return PushedBlocks(push, flow.segment_lengths(), function, flow.spec, means)
 
-    return of(flow.source, flow.operators)
+    return of(flow.source, flow.operators, means)
 
 
 def _plain_engine(
@@ -112,13 +112,18 @@ def _prepared_head(source: Source | StreamSource, operators: Sequence[Operator],
     return None
 
 
+def _inside(means: Means) -> Means:
+    """Give an engine behind a survey names of its own in the journal."""
+    return replace(means, journal=means.journal.within("then"))
+
+
 def _feed(source: Source, operators: Sequence[Operator], means: Means) -> Feed:
     """Make what writes a row of operators' output into a spool."""
     spec = source.spec
     for operator in operators:
         spec = operator.plan(spec).out
-    engine = sink_engine(source, operators, replace(means, dtype=spec.dtype, bits=None, chunk=None))
-    return Feed(engine, Spool(spec, source, means.tmp))
+    own = replace(means, dtype=spec.dtype, bits=None, chunk=None, journal=means.journal.within("feed"))
+    return Feed(sink_engine(source, operators, own), Spool(spec, source, means))
 
 
 def temporary_bytes(source: Source | StreamSource, operators: Sequence[Operator]) -> int:

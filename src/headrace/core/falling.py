@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headrace.core.cast import cast_into
@@ -14,6 +15,7 @@ from headrace.core.chain import Chain
 from headrace.core.chunk import Chunk
 from headrace.core.passes import Passes
 from headrace.core.sections import Bench, compute
+from headrace.core.unbroken import Unbroken
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -27,6 +29,16 @@ if TYPE_CHECKING:
     from headrace.core.twoway import Cell, TwoWaySource
 
 __all__ = ["FallingEngine"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A cell that was written, the backward state before it, and what it cost: stage times, clipped values."""
+
+    cell: Cell
+    state: Array
+    clock: dict[str, float]
+    clipped: int
 
 
 class FallingEngine(Passes):
@@ -70,14 +82,22 @@ class FallingEngine(Passes):
     def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
         source, means, meter = self._source, self._means, self._means.meter
+        journal = means.journal
         with closing(source.forwards(means, self._pool, self._threads)) as cells:
             for cell in cells:
                 self.tell("pass 1 of 2", cell.number + 1)
         meter.phase = ""
         sizes = self._tail_sizes()
 
-        def finish(made: tuple[Cell, Array]) -> tuple[int, dict[str, float], int]:
-            return self._finish(*made, sink, Bench(self._pool, sizes))
+        kept = journal.last("backwards") or {"left": source.n_cells, "state": None, "after": None, "clipped": 0}
+        row: Unbroken[tuple[Array, int]] = Unbroken(kept["left"] - 1)
+        meter.clipped, meter.n_resumed = kept["clipped"], source.samples_from(kept["left"])
+        if meter.n_resumed:
+            yield meter.n_resumed
+
+        def finish(made: tuple[Cell, Array, Array]) -> _Written:
+            cell, array, state = made
+            return _Written(cell, state, *self._finish(cell, array, sink, Bench(self._pool, sizes)))
 
         busy = self._threads if any(chain.stages for chain in self._chains) else 1  # writing alone keeps one busy
         with (
@@ -85,10 +105,14 @@ class FallingEngine(Passes):
             # One more than are busy: the next cell is computed while they write.
             closing(means.executor.as_completed(finish, made, depth=busy + 1, workers=busy)) as work,
         ):
-            for count, clock, clipped in work:
-                meter.clipped += clipped
+            for done in work:
+                count, number = done.cell.span.size, done.cell.number
+                meter.clipped += done.clipped
                 meter.bytes_in += count * source.stored_sample_bytes
-                meter.add(clock, threads=busy)
+                meter.add(done.clock, threads=busy)
+                for state, clipped in row.add(number, number - 1, (done.state, done.clipped)):
+                    kept["left"], kept["state"], kept["clipped"] = row.at + 1, state, kept["clipped"] + clipped
+                journal.keep("backwards", lambda: kept)
                 yield count
 
     def close(self) -> None:
@@ -96,18 +120,18 @@ class FallingEngine(Passes):
         super().close()
         self._source.close()
 
-    def _made(self) -> Generator[tuple[Cell, Array]]:
+    def _made(self) -> Generator[tuple[Cell, Array, Array]]:
         source = self._source
 
         def lend() -> Array:
             return self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
 
         with closing(source.backwards(self._means, self._pool, self._threads, lend, keep=False)) as made:
-            for cell, array in made:
-                yield cell, array
+            for cell, array, state in made:
+                yield cell, array, state
                 del array
 
-    def _finish(self, cell: Cell, array: Array, sink: Gate, bench: Bench) -> tuple[int, dict[str, float], int]:
+    def _finish(self, cell: Cell, array: Array, sink: Gate, bench: Bench) -> tuple[dict[str, float], int]:
         """Run what follows on one cell, and write it."""
         clock: dict[str, float] = {}
         chain = self._chains[cell.index]
@@ -128,7 +152,7 @@ class FallingEngine(Passes):
         before = time.perf_counter()
         sink.write(Chunk(cell.span.shift(cell.section.offset), found))
         clock["write"] = time.perf_counter() - before
-        return cell.span.size, clock, clipped
+        return clock, clipped
 
     def _tail_sizes(self) -> list[int]:
         """Bytes of buffers: each stage's input and output, the output, and it in the delivered dtype."""

@@ -185,6 +185,7 @@ class SampleFlow:
         *,
         force: bool = False,
         durable: bool = False,
+        resume: bool = False,
         **options: Unpack[RunKeywords],
     ) -> RunReport:
         """Run the flow into a file, which appears complete or not at all.
@@ -198,6 +199,9 @@ class SampleFlow:
             Replace an existing file.
         durable : bool
             Flush file and folder to the disk.
+        resume : bool
+            Keep a journal beside the file in the making, and go on where a killed run of the same job has left one:
+            the file has the same bytes. How it is run (`memory`, `threads`, `chunk`, `executor`, `tmp`) may differ.
         **options
             See the class.
 
@@ -209,15 +213,26 @@ class SampleFlow:
         Raises
         ------
         OutputExists
-            If the file exists and `force` is false.
+            If the file exists and `force` is false, or another run is writing it.
         OutputError
             If there is no room for it, or it is the input.
+        JournalMismatch
+            If a killed run has left a journal of another job; says what differs.
+        FormatError
+            If that journal is damaged.
+        SchemaError
+            If what is to be resumed comes as a stream, or the format cannot be resumed.
         BudgetTooSmall, SourceChanged, SourceIOError
             See `run`.
         """
         chosen = RunOptions.of(self, options)
         job = f"{self._source!r} {self._operators!r} {chosen.dtype} {chosen.bits}"
-        sink = file_sink(path, job=job, force=force, durable=durable)
+        sink = file_sink(path, job=job, force=force, durable=durable, **({"resume": True} if resume else {}))
+        if resume:
+            from headrace.core.run_journal import journal_of  # which most runs do without
+
+            output = {"out_dtype": str(chosen.dtype), "bits": chosen.bits}
+            chosen = replace(chosen, journal=journal_of(sink, self._source, self._operators, output))
         return self._transfer(lambda _: sink, chosen)
 
     def to_array(self, **options: Unpack[RunKeywords]) -> Array:
@@ -310,11 +325,13 @@ class SampleFlow:
             done = 0
             try:
                 sink.open(replace(self.spec, dtype=options.dtype, bits=options.bits))
+                options.journal.open()
                 engine.begin(options.budget)
                 with closing(engine.deliver(gate)) as work:
                     for count in work:
                         done += count
-                        meter.n_samples, meter.bytes_out = done, done * self._out_bytes(options.dtype)
+                        meter.n_samples = done
+                        meter.bytes_out = (done - meter.n_resumed) * self._out_bytes(options.dtype)
                         display.update(done, total, meter)
                 check_complete(done, total)
                 if isinstance(self._source, Source):
@@ -322,8 +339,10 @@ class SampleFlow:
                 meter.n_samples, meter.output = done, None if output is None else str(output)
                 display.update(done, total, meter, last=True)
                 sink.commit(done)
-            except BaseException:
+                options.journal.done()
+            except BaseException as error:
                 gate.shut()
+                options.journal.leave(error)
                 sink.abort()
                 raise
             finally:

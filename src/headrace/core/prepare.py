@@ -99,18 +99,24 @@ class Preparation:
         self._means.meter.memory_bytes = held.nbytes
 
     def run(self) -> None:
-        """Fill the spool, and run the passes."""
+        """Fill the spool, and run the passes, or what an earlier run has left of them."""
         source, means = self._source, self._means
         passes = source.work.passes
         total = len(passes) + 1 + bool(self._feed)
+        kept = means.journal.last("passes") if source.work.files else None
         if self._feed:
-            self._fill(self._feed, total)
+            self._feed.spool.open(source.source.spec)
+            if kept is None:
+                self._fill(self._feed, total)
         else:
             means.meter.bytes_in += (source.source.spec.n or 0) * _stored(source)
-        source.make_files(means.tmp)
-        for number, each in enumerate(passes, start=total - len(passes)):
-            self._run(each, f"pass {number} of {total}")
+        source.make_files(means)
+        begun, done = kept or (0, 0)
+        for number, each in enumerate(passes[begun:], start=begun):
+            self._run(each, number, done if number == begun else 0, f"pass {number + total - len(passes)} of {total}")
             source.verify()
+        if source.work.files:
+            means.journal.keep("passes", lambda: (len(passes), 0), now=True)
         if self._feed:
             self._feed.spool.close()
         means.meter.phase = ""
@@ -141,7 +147,6 @@ class Preparation:
     def _fill(self, feed: Feed, total: int) -> None:
         """Write the input where rows of it can be read."""
         spool, meter = feed.spool, self._means.meter
-        spool.open(spool.spec)
         done, gate = 0, Gate(spool)
         try:
             with closing(feed.engine.deliver(gate)) as work:
@@ -155,12 +160,14 @@ class Preparation:
         finally:
             feed.engine.close()
 
-    def _run(self, each: Pass, phase: str) -> None:
-        source, means = self._source, self._means
+    def _run(self, each: Pass, number: int, done: int, phase: str) -> None:
+        """Do one pass, of which so many units are done."""
+        source, means, journal = self._source, self._means, self._means.journal
         threads, size = self._schedule(each)
         room = whole_pages(each.room_bytes(size))
         pool = BufferPool(max(1, threads * room))
         rooms = deque(pool.get((room,), np.uint8) for _ in range(threads))
+        depth = threads + 1
 
         def work(task: Span) -> tuple[int, float]:
             before, lent = time.perf_counter(), rooms.pop()
@@ -173,13 +180,21 @@ class Preparation:
                 rooms.append(lent)
             return task.size, time.perf_counter() - before
 
-        done = 0
+        def keep(*, now: bool) -> None:
+            if source.files:
+                journal.keep("passes", lambda: (number, done), now=now)
+
+        keep(now=True)  # of the last pass all is written; from here on this one overwrites it
+        noted = done
+        tasks = Span(done, each.count).split(size)
         try:
-            with closing(
-                means.executor.map(work, Span(0, each.count).split(size), depth=threads + 1, workers=threads)
-            ) as results:
+            with closing(means.executor.map(work, tasks, depth=depth, workers=threads)) as results:
                 for count, seconds in results:
                     done += count
+                    # A task may overwrite what is `ahead` units behind: a run that goes on must not begin there.
+                    now = each.ahead is not None and done + (depth + 1) * size - noted > each.ahead
+                    keep(now=now)
+                    noted = done if now else noted
                     means.meter.add({source.name: seconds}, threads=threads)
                     means.meter.phase = f"{phase}: {100 * done // each.count} %"
                     means.tell()
@@ -203,6 +218,9 @@ class Preparation:
 
     def _check_room(self) -> None:
         """Raise `OutputError` if the folder for temporary files plainly has too little room."""
+        journal = self._means.journal
+        if journal.last("passes") is not None or journal.within("feed").last("output") is not None:
+            return  # the files are there
         files = sum(self._source.work.files)
         needed = files + (self._feed.spool.nbytes if self._feed else 0)
         folder = temporary_folder(self._means.tmp)

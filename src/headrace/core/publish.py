@@ -2,7 +2,8 @@
 
 A run writes beside its output, under ``.<name>.<job>.part``, where *job* is a hash of what it does; it holds a kernel
 lock on that file, so that a part file without a lock is known to be an orphan of a killed run and is swept by the
-next run of the same output. At the end the part file is renamed onto the output.
+next run of the same output. At the end the part file is renamed onto the output. A run that resumes has a part file
+whose name is a matter of the output alone: a later one finds it, and the journal (`headrace.core.journal`) beside it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import xxhash
 
+from headrace.core.files import FileIdentity
 from headrace.core.forks import Origin
 from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError, OutputExists
@@ -49,6 +51,17 @@ class PartFile:
         Replace an existing output. A symbolic link stays, and what it points to is replaced.
     durable : bool
         Flush file and folder to the disk before and after the rename, so that a power cut keeps what was published.
+    resume : bool
+        Go on with the part file that a run left which resumed as well; leave it behind on `abort`.
+
+    Attributes
+    ----------
+    resumable : Path
+        The part file of runs that resume.
+    reopened : bool
+        Whether `open` found one.
+    found : FileIdentity
+        What it was then.
 
     Raises
     ------
@@ -62,14 +75,23 @@ class PartFile:
     Nothing is created before `open`. `write` may be called from any thread.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, job: str, force: bool = False, durable: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        job: str,
+        force: bool = False,
+        durable: bool = False,
+        resume: bool = False,
+    ) -> None:
         self.path = Path(path)
         self._target = Path(os.path.realpath(path))  # whatever happens to the working folder or to links meanwhile
-        self._force, self._durable = force, durable
-        digest = xxhash.xxh3_64_hexdigest(f"{self._target.name}\0{job}".encode())[:12]
+        self._force, self._durable, self._resume = force, durable, resume
         self._stem = _stem(self._target.name)
-        self._part = self._target.with_name(f".{self._stem}.{digest}.part")
+        self.resumable = self._named("resume")
+        self._part = self.resumable if resume else self._named(job)
         self._fd = -1
+        self.reopened, self.found = False, FileIdentity(0, 0, 0, 0)
         self._opening = False
         self._origin = Origin()
         try:
@@ -81,7 +103,7 @@ class PartFile:
         _OPEN_PARTS.add(self)
 
     def open(self, nbytes: int | None) -> None:
-        """Create the part file and reserve its space.
+        """Create the part file, or reopen the one that is to be resumed, and reserve its space.
 
         Parameters
         ----------
@@ -96,8 +118,11 @@ class PartFile:
         self._opening = True
         try:
             self._sweep()
-            self._create()
-        except FileExistsError as error:
+            if not (self._resume and self._reopen()):
+                if self._resume:
+                    _forget(self.resumable)  # before there is a part file that it could be taken for the journal of
+                self._create()
+        except (FileExistsError, BlockingIOError) as error:
             self._opening = False
             raise OutputExists(
                 f"another run is writing {self.path} now: wait for it, or name another output",
@@ -111,7 +136,10 @@ class PartFile:
             try:
                 os.posix_fallocate(self._fd, 0, nbytes)
             except OSError as error:
-                self.abort()
+                if self.reopened:
+                    self.abort()
+                else:
+                    self.discard()
                 free = _free_bytes(self._target.parent)
                 raise self._error(
                     error,
@@ -157,8 +185,20 @@ class PartFile:
                 what = "is there and complete, but may not survive a power cut: its folder could not be flushed"
                 raise self._error(error, what) from error
 
+    @property
+    def identity(self) -> FileIdentity:
+        """Which file the part file is, and its size."""
+        return FileIdentity.of(self._fd)
+
     def abort(self) -> None:
-        """Leave nothing behind. May be called twice, and after `commit`."""
+        """Leave nothing behind, or, to be resumed, the part file. May be called twice, and after `commit`."""
+        if self._resume and self._fd >= 0:
+            self._close()
+        else:
+            self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
         if not self._origin.here:
             return  # the output is the parent's
         if self._fd >= 0:
@@ -168,6 +208,30 @@ class PartFile:
         elif self._opening:  # interrupted between creating the file and knowing it: it has no lock yet
             self._sweep()
         self._opening = False
+
+    def _named(self, job: str) -> Path:
+        digest = xxhash.xxh3_64_hexdigest(f"{self._target.name}\0{job}".encode())[:12]
+        return self._target.with_name(f".{self._stem}.{digest}.part")
+
+    def _reopen(self) -> bool:
+        """Open and lock the part file of the run before, if there is one that is not published already."""
+        try:
+            self._fd = os.open(self._part, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._close()  # first of all: it is another run's
+            raise
+        links = os.fstat(self._fd).st_nlink
+        if links == 1:
+            self.reopened, self.found = True, self.identity
+            return True
+        self._close()
+        if links:  # killed between publishing and dropping this name: the file is the output now
+            self._part.unlink()
+        return False
 
     def _create(self) -> None:
         """Create and lock the part file, again if a sweep of another run got in between."""
@@ -218,7 +282,7 @@ class PartFile:
         """Remove the part files of killed runs: those that no process holds a lock on."""
         for orphan in self._target.parent.iterdir():
             named = PART_NAME.fullmatch(orphan.name)
-            if named is None or named["output"] != self._stem:
+            if named is None or named["output"] != self._stem or (self._resume and orphan == self._part):
                 continue
             try:
                 fd = os.open(orphan, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -227,6 +291,8 @@ class PartFile:
             with suppress(OSError):  # locked by a live run of other options, or not ours to remove
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(fd), orphan.lstat()):  # else the name went over to a run that began since
+                    if orphan == self.resumable:
+                        _forget(orphan)
                     orphan.unlink()
             os.close(fd)
 
@@ -256,6 +322,13 @@ def _let_go_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def _forget(resumable: Path) -> None:
+    """Remove what was kept to resume a run."""
+    from headrace.core.journal_file import remove_leftovers  # which most runs do without
+
+    remove_leftovers(resumable)
 
 
 def _stem(name: str) -> str:

@@ -19,9 +19,11 @@ from headrace.core.chunk import Chunk
 from headrace.core.schedule import Demand, Schedule, fit, least_samples, reserve_fitting, smallest
 from headrace.core.sections import Bench, Sections
 from headrace.core.sizes import whole_pages
+from headrace.core.span import Span
+from headrace.core.unbroken import Unbroken
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from headrace.core.arrays import Array
     from headrace.core.budget import Budget
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from headrace.core.sections import Section
     from headrace.core.sinks import Gate
     from headrace.core.source import Source
-    from headrace.core.span import Span
 
 __all__ = ["PullEngine"]
 
@@ -49,12 +50,23 @@ class _Made:
     clipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was written, and what it cost: input bytes, stage times, clipped values."""
+
+    span: Span
+    bytes_in: int
+    clock: dict[str, float]
+    clipped: int
+
+
 class _Grants:
     """Tasks paired with output buffers, as long as there are buffers; asked again after `RingStarved`."""
 
-    def __init__(self, engine: PullEngine) -> None:
+    def __init__(self, engine: PullEngine, first: int) -> None:
         self._engine = engine
-        self._tasks = engine.sections.spans(engine.samples)
+        spans = engine.sections.spans(engine.samples)
+        self._tasks = ((section, span) for section, span in spans if section.offset + span.stop > first)
         self._task: tuple[Section, Span] | None = None
 
     def __iter__(self) -> _Grants:
@@ -162,40 +174,54 @@ class PullEngine:
         array = self._pool.get((self.samples, *self._spec.shape), self._means.dtype)
         return array if samples == self.samples else array[:samples]
 
-    def chunks(self) -> Closing[Chunk]:
-        """See `Engine.chunks`."""
+    def chunks(self, first: int = 0) -> Closing[Chunk]:
+        """See `Engine.chunks`; with `first`, begins with the chunk that holds this sample."""
         self._set_benches()
-        made = self._means.executor.map(self._made, _Grants(self), depth=self.threads + 1, workers=self.threads)
+        made = self._means.executor.map(self._made, _Grants(self, first), depth=self.threads + 1, workers=self.threads)
         return _Counted(made, self._means.meter)
 
     def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
+        kept = self._means.journal.last("output") or {"done": 0, "clipped": 0}
+        row: Unbroken[int] = Unbroken(kept["done"])
 
-        def write(task: tuple[Section, Span]) -> tuple[int, int, dict[str, float], int]:
-            section, span = task
+        def write(task: tuple[Section, Span, int]) -> _Written:
+            section, span, skip = task
             bench = self._benches.pop()
             array = bench.view(-1, (span.size, *self._spec.shape), self._means.dtype)
-            clock, clipped = self._fill(section, Chunk(span, array), bench)
+            clock, clipped = self._fill(section, Chunk(span, array), bench, skip)
             before = time.perf_counter()
-            sink.write(Chunk(span.shift(section.offset), array))
+            new = Chunk(Span(span.start + skip, span.stop), array[skip:])
+            found = Chunk(new.span.shift(section.offset), new.array)
+            sink.write(found)
             clock["write"] = time.perf_counter() - before
             self._benches.append(bench)
-            return span.size, self.sections.taken(section, span), clock, clipped
+            return _Written(found.span, self.sections.taken(section, new.span), clock, clipped)
 
-        meter = self._means.meter
+        meter, journal = self._means.meter, self._means.journal
+        meter.clipped, meter.n_resumed = kept["clipped"], row.at
+        if row.at:
+            yield row.at
         self._set_benches()
-        executor = self._means.executor
         with closing(
-            executor.as_completed(
-                write, self.sections.spans(self.samples), depth=2 * self.threads, workers=self.threads
-            )
+            self._means.executor.as_completed(write, self._left(row.at), depth=2 * self.threads, workers=self.threads)
         ) as work:
-            for done, taken, clock, clipped in work:
-                meter.clipped += clipped
-                meter.bytes_in += taken
-                meter.add(clock)
+            for done in work:
+                meter.clipped += done.clipped
+                meter.bytes_in += done.bytes_in
+                meter.add(done.clock)
                 meter.stall_seconds.update(work.stalls)
-                yield done
+                kept["clipped"] += sum(row.add(done.span.start, done.span.stop, done.clipped))
+                kept["done"] = row.at
+                journal.keep("output", lambda: kept)
+                yield done.span.size
+
+    def _left(self, done: int) -> Iterator[tuple[Section, Span, int]]:
+        """Give what is to be written, and how many samples at the beginning of each span are there already."""
+        for section, span in self.sections.spans(self.samples):
+            skip = max(0, done - section.offset - span.start)
+            if skip < span.size:
+                yield section, span, skip
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -213,8 +239,11 @@ class PullEngine:
         self._benches.append(bench)
         return _Made(Chunk(span.shift(section.offset), array), self.sections.taken(section, span), clock, clipped)
 
-    def _fill(self, section: Section, out: Chunk, bench: Bench) -> tuple[dict[str, float], int]:
-        """Compute one chunk into ``out.array``; give the stage times and the number of clipped values."""
+    def _fill(self, section: Section, out: Chunk, bench: Bench, skip: int = 0) -> tuple[dict[str, float], int]:
+        """Compute one chunk into ``out.array``; give the stage times, and count clipped values after the first `skip`.
+
+        What is skipped is computed, on the operators' grid, and need not be delivered.
+        """
         clock: dict[str, float] = {}
         if not self._casts:
             self.sections.fill(section, out, bench, clock)
@@ -222,7 +251,7 @@ class PullEngine:
         wide = Chunk(out.span, bench.view(-2, (out.span.size, *self._spec.shape), self._spec.dtype))
         self.sections.fill(section, wide, bench, clock)
         before = time.perf_counter()
-        clipped = cast_into(wide.array, out.array, self._means.bits)
+        clipped = cast_into(wide.array[skip:], out.array[skip:], self._means.bits)
         clock["cast"] = time.perf_counter() - before
         return clock, clipped
 

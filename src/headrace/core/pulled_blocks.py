@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headrace.core.blockwise import BlockFunction
     from headrace.core.budget import Budget
     from headrace.core.engine import Means
-    from headrace.core.operator import Spec, Windowed
+    from headrace.core.operator import Spec, State, Windowed
     from headrace.core.sections import Section
     from headrace.core.source import Source
 
@@ -73,14 +73,15 @@ class PulledBlocks(BlockRun):
         )
         self._tell(schedule.nbytes)
 
-    def outcomes(self) -> Generator[Outcome[Any]]:
+    def outcomes(self, done: int = 0, kept: State = None) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
+        del kept
         sizes = self._bench_sizes(self._fit)
         self._benches.extend(Bench(self._pool, sizes) for _ in range(self.threads))
         meter = self._means.meter
         executor = self._means.executor
         with closing(
-            executor.map(self._made, self._tasks(), depth=self._depth(self.threads), workers=self.threads)
+            executor.map(self._made, self._tasks(done), depth=self._depth(self.threads), workers=self.threads)
         ) as made:
             for outcome, taken, clock in made:
                 meter.bytes_in += taken
@@ -88,15 +89,19 @@ class PulledBlocks(BlockRun):
                 meter.stall_seconds.update(made.stalls)
                 yield outcome
 
+    def kept(self) -> State:
+        """See `BlockEngine.kept`; windows are read by position, and need nothing."""
+        return None
+
     def close(self) -> None:
         """See `BlockEngine.close`."""
         self._benches.clear()
         super().close()
 
-    def _tasks(self) -> Iterator[tuple[Section, Span, range]]:
+    def _tasks(self, done: int) -> Iterator[tuple[Section, Span, range]]:
         width = self._spec.n_channels
-        for section in self._sections.items:
-            for block in Span(0, section.chain.n_out).split(self._plan.block):
+        for section, block in self._sections.spans(self._plan.block):
+            if section.offset + block.stop > done:
                 for first in range(0, width, self._fit.group):
                     yield section, block, range(first, min(width, first + self._fit.group))
 

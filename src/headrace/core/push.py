@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from headrace.core.cascade import Cascade
 from headrace.core.cast import cast_into
 from headrace.core.chunk import Chunk
 from headrace.core.operator import Stateful
+from headrace.core.place import Place
 from headrace.core.pull import PullEngine
 from headrace.core.schedule import Demand, Schedule, fit, least_samples, reserve_fitting, smallest
 from headrace.core.sizes import whole_pages
@@ -38,11 +40,14 @@ if TYPE_CHECKING:
     from headrace.core.sinks import Gate
     from headrace.core.source import StreamSource
 
+    _Mark: TypeAlias = Callable[[Callable[[], Place]], None]
+
 __all__ = ["PushEngine"]
 
 _END: Any = object()  # a stream may yield anything else by mistake, and is then told so
 _MOST_ALIGNED = 65_536  # samples: chunks are made multiples of cells up to this long
 _MOST_PIECES = 64
+_START = Place()
 _OUTPUTS = 3  # chunks handed over: in the making, with the consumer, just let go
 
 
@@ -114,18 +119,28 @@ class PushEngine:
             feeder.begin(Budget(feeding.nbytes))
         means.meter.chunk_samples, means.meter.memory_bytes = own.samples, whole.nbytes
 
-    def chunks(self) -> Closing[Chunk]:
-        """See `Engine.chunks`."""
-        return _HandOver(self._computed(self._lend_out), self._outer, self._means)
+    def chunks(self, place: Place = _START, mark: _Mark | None = None) -> Closing[Chunk]:
+        """See `Engine.chunks`, and for `place` and `mark` `computed`."""
+        return _HandOver(self.computed(self._lend_out, place, mark), self._outer, self._means)
 
     def deliver(self, sink: Gate) -> Generator[int]:
         """See `Engine.deliver`."""
-        with closing(self._computed()) as chunks:
+        meter, journal = self._means.meter, self._means.journal
+        kept = journal.last("output") or {"place": None, "clipped": 0}
+        place = Place.of(kept["place"])
+        meter.clipped, meter.n_resumed = kept["clipped"], place.given
+        if place.given:
+            yield place.given
+
+        def mark(reached: Callable[[], Place]) -> None:
+            journal.keep("output", lambda: {"place": reached().packed(), "clipped": meter.clipped})
+
+        with closing(self.computed(place=place, mark=mark)) as chunks:
             for chunk in chunks:
                 out = _cast(chunk, self._outer, self._means)
                 before = time.perf_counter()
                 sink.write(out)
-                self._means.meter.add({"write": time.perf_counter() - before}, threads=1)
+                meter.add({"write": time.perf_counter() - before}, threads=1)
                 yield len(out)
 
     def close(self) -> None:
@@ -135,40 +150,61 @@ class PushEngine:
         self._inner.close()
         self._outer.close()
 
-    def _computed(self, lend_out: Callable[..., Array] | None = None) -> Generator[Chunk]:
-        """Give the outputs in order, in the operators' dtype, in buffers of ours or from `lend_out`."""
-        offset = 0
+    def computed(
+        self,
+        lend_out: Callable[..., Array] | None = None,
+        place: Place = _START,
+        mark: _Mark | None = None,
+    ) -> Generator[Chunk]:
+        """Give the outputs in order, in the operators' dtype, in buffers of ours or from `lend_out`.
+
+        From `place` on; `mark` is called between pieces of input, once all outputs so far are done with, and may ask
+        for the place reached.
+        """
+        offset, given = 0, place.given
         cascade: Cascade | None = None
         meter = self._means.meter
-        with closing(self._segments()) as segments:
-            for n, pieces in segments:
+        with closing(self._segments(place)) as segments:
+            for number, (n, pieces) in enumerate(segments):
                 cascade = Cascade(self._inp.with_n(n), self._tail, self._lend, lend_out, cascade)
-                taken = 0
-                for piece in pieces:
-                    taken = piece.stop
-                    for chunk in _timed(cascade.push(piece), meter):
+                if number >= place.segment:
+                    taken = place.position if number == place.segment else 0
+                    if number == place.segment and place.stages:
+                        cascade.restore(taken, place.stages)
+                    for piece in pieces:
+                        taken = piece.stop
+                        for chunk in _timed(cascade.push(piece), meter):
+                            given = offset + chunk.stop
+                            yield Chunk(chunk.span.shift(offset), chunk.array)
+                        if mark is not None:
+                            mark(partial(Place.inside, number, given, cascade))
+                    for chunk in _timed(cascade.finish(taken), meter):
+                        given = offset + chunk.stop
                         yield Chunk(chunk.span.shift(offset), chunk.array)
-                for chunk in _timed(cascade.finish(taken), meter):
-                    yield Chunk(chunk.span.shift(offset), chunk.array)
+                    if mark is not None:
+                        mark(partial(Place, number + 1, 0, given))
                 offset += cascade.out.n or 0
 
-    def _segments(self) -> Generator[tuple[int | None, Iterator[Chunk]]]:
-        """Give the number of samples in each segment, where known, and its samples in pieces."""
+    def _segments(self, place: Place) -> Generator[tuple[int | None, Iterator[Chunk]]]:
+        """Give the number of samples in each segment, where known, and its samples from `place` on, in pieces."""
         if isinstance(self._source, Source) and self._resident is not None:
-            for segment in self._source.segments:
-                yield segment.size, self._taken(self._resident[segment.start : segment.stop])
+            for number, segment in enumerate(self._source.segments):
+                first = place.position if number == place.segment else 0
+                yield segment.size, self._taken(self._resident[segment.start : segment.stop], first)
             return
         if self._feeder is None:
             yield None, self._stream()
             return
-        with closing(self._feeder.chunks()) as chunks:
-            for section in self._feeder.sections.items:
-                n = section.chain.n_out
-                yield n, _pieces(_part(chunks, section.offset, n), self._samples)
+        items = self._feeder.sections.items
+        begin = items[place.segment].offset + place.position if place.segment < len(items) else 0
+        with closing(self._feeder.chunks(begin)) as chunks:
+            for number, section in enumerate(items):
+                first, n = place.position if number == place.segment else 0, section.chain.n_out
+                yield n, _pieces(_part(chunks, section.offset, Span(first, n)), self._samples)
 
-    def _taken(self, array: Array) -> Iterator[Chunk]:
-        """Give samples that lie in memory where they are; operators leave them as they were."""
-        for piece in _pieces(iter((Chunk(Span(0, len(array)), array),)), self._samples):
+    def _taken(self, array: Array, first: int) -> Iterator[Chunk]:
+        """Give samples that lie in memory where they are, from `first` on; operators leave them as they were."""
+        for piece in _pieces(iter((Chunk(Span(first, len(array)), array[first:]),)), self._samples):
             self._means.meter.bytes_in += piece.array.nbytes
             yield piece
 
@@ -217,6 +253,11 @@ class PushEngine:
             if (plan.halo.left, plan.halo.right, plan.up, plan.down) == (0, 0, 1, 1) and plan.grid <= _MOST_ALIGNED:
                 return plan.grid
         return 1
+
+    @property
+    def carried_bytes(self) -> int:
+        """Bytes of a `Place`, apart from states: what stages carry that cannot be had again from the source."""
+        return sum(self._carried(stage) * stage.plan.inp.sample_bytes for stage in self._planned.stages[1:])
 
     @property
     def _out_bytes(self) -> int:
@@ -333,13 +374,14 @@ def _pieces(chunks: Iterator[Chunk], samples: int) -> Iterator[Chunk]:
             yield chunk.narrow(span)
 
 
-def _part(chunks: Iterator[Chunk], offset: int, n: int) -> Iterator[Chunk]:
-    """Take the `n` samples of one segment off an ordered iterator, counted from its start."""
-    taken = 0
-    while taken < n:
+def _part(chunks: Iterator[Chunk], offset: int, span: Span) -> Iterator[Chunk]:
+    """Take a span of one segment, counted from its start, off an ordered iterator, of which it begins in the first."""
+    taken = span.start
+    while taken < span.stop:
         chunk = next(chunks)
-        taken += len(chunk)
-        yield Chunk(chunk.span.shift(-offset), chunk.array)
+        found = Chunk(chunk.span.shift(-offset), chunk.array)
+        yield found.narrow(Span(max(found.start, taken), found.stop))
+        taken = found.stop
 
 
 def _count() -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.blocks import SHORTER_BLOCKS, BlockRun
 from headrace.core.blockwise import Block, Outcome
 from headrace.core.chunk import Chunk
+from headrace.core.place import Place
 from headrace.core.schedule import Demand, fit, smallest
 from headrace.core.sizes import whole_pages
 from headrace.core.span import Span
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from headrace.core.blockwise import BlockFunction, BlockPlan
     from headrace.core.budget import Budget
     from headrace.core.engine import Means
-    from headrace.core.operator import Spec
+    from headrace.core.operator import Spec, State
     from headrace.core.push import PushEngine
 
 __all__ = ["PushedBlocks"]
+
+_PLACES = 2  # to go on from, that are held at once
 
 
 class PushedBlocks(BlockRun):
@@ -38,14 +41,18 @@ class PushedBlocks(BlockRun):
     ) -> None:
         super().__init__(function, spec, means)
         self._push, self._lengths = push, lengths
-
+        self._place = Place()  # to go on from
+        self._next_place: Place | None = None  # the same, once its window is the next
         self._need = Demand(
             n_out=spec.n,
             least=self._plan.block,
             unit=self._plan.block,
             sample_bytes=spec.sample_bytes,
             cost=lambda threads, _: (
-                self._lent(threads) + threads * self._work_bytes(spec.n_channels) + self._result_bytes(threads)
+                self._lent(threads)
+                + threads * self._work_bytes(spec.n_channels)
+                + self._result_bytes(threads)
+                + (_PLACES * push.carried_bytes if means.journal.active else 0)
             ),
         )
 
@@ -65,16 +72,25 @@ class PushedBlocks(BlockRun):
         self._push.begin(budget)
         self._tell(schedule.nbytes + self._means.meter.memory_bytes)
 
-    def outcomes(self) -> Generator[Outcome[Any]]:
+    def outcomes(self, done: int = 0, kept: State = None) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
         meter, executor = self._means.meter, self._means.executor
+        self._place, self._next_place = Place.of(kept), None
+        mark = self._mark if self._means.journal.active else None
         with (
-            closing(self._push.chunks()) as chunks,
-            closing(executor.map(self._made, self._blocks(chunks), depth=self.threads, workers=self.threads)) as made,
+            closing(self._push.chunks(self._place, mark)) as chunks,
+            closing(
+                executor.map(self._made, self._blocks(chunks, done), depth=self.threads, workers=self.threads)
+            ) as made,
         ):
             for outcome, clock in made:
                 meter.add(clock)
+                self._pass(outcome)
                 yield outcome
+
+    def kept(self) -> State:
+        """See `BlockEngine.kept`: a place of the row of operators that is not behind the next window."""
+        return self._place.packed()
 
     def close(self) -> None:
         """See `BlockEngine.close`."""
@@ -86,11 +102,25 @@ class PushedBlocks(BlockRun):
         result = self._work(block, clock)
         return Outcome(block.offset, block.span, block.last, block.channels, result), clock
 
-    def _blocks(self, chunks: Iterator[Chunk]) -> Iterator[Block]:
+    def _mark(self, reached: Callable[[], Place]) -> None:
+        """Note the place, now and then; two of them are held at most."""
+        if self._next_place is None and self._means.journal.due:
+            self._next_place = reached().apart()
+
+    def _pass(self, outcome: Outcome[Any]) -> None:
+        """Go over to the place that was noted, once the window after an outcome begins there or behind."""
+        begin = outcome.span.stop - (0 if outcome.last else min(self._plan.halo.left, outcome.span.stop))
+        if self._next_place is not None and self._next_place.given <= outcome.offset + begin:
+            self._place, self._next_place = self._next_place, None
+
+    def _blocks(self, chunks: Iterator[Chunk], done: int) -> Iterator[Block]:
         offset = 0
         for n in self._lengths:
-            windows = _Windows(self._plan, self._lend)
-            for span, window, last in windows.of(_until(chunks, offset, n)):
+            if n is not None and 0 < offset + n <= done:
+                offset += n
+                continue
+            windows = _Windows(self._plan, self._lend, max(0, done - offset))
+            for span, window, last in windows.of(_until(chunks, offset, windows.filled, n)):
                 yield Block(offset, span, last, window, range(self._spec.n_channels), self._means.tmp)
                 del window
             offset += windows.filled
@@ -103,30 +133,41 @@ class PushedBlocks(BlockRun):
         return (threads + 2) * whole_pages(self._window_bytes(self._spec.n_channels))
 
 
-def _until(chunks: Iterator[Chunk], offset: int, n: int | None) -> Iterator[Array]:
-    """Give the samples of one segment, which starts at `offset`; all that come, if its length is not known."""
-    taken = 0
+def _until(chunks: Iterator[Chunk], offset: int, first: int, n: int | None) -> Iterator[Array]:
+    """Give the samples of one segment, which starts at `offset`, from `first` on: up to `n`, or all that come."""
+    taken = first
     while n is None or taken < n:
         chunk = next(chunks, None)
         if chunk is None:
             return
-        taken = chunk.stop - offset
-        yield chunk.array
+        stop = chunk.stop - offset
+        if stop > taken:
+            yield chunk.array[max(0, len(chunk) - (stop - taken)) :]
+            taken = stop
 
 
 class _Windows:
     """Cuts the samples of one segment into windows around its blocks.
 
+    Parameters
+    ----------
+    plan : BlockPlan
+        Block and halo.
+    lend : callable
+        Gives an array for a window.
+    first : int
+        Sample at which the first block begins.
+
     Attributes
     ----------
     filled : int
-        Samples that came so far.
+        Samples that came so far; at first, the sample that is to come.
     """
 
-    def __init__(self, plan: BlockPlan, lend: Callable[[], Array]) -> None:
+    def __init__(self, plan: BlockPlan, lend: Callable[[], Array], first: int) -> None:
         self._plan, self._lend = plan, lend
-        self._block = Span(0, plan.block)
-        self._start = self.filled = 0  # the window holds samples [start, filled)
+        self._block = Span(first, first + plan.block)
+        self._start = self.filled = max(0, first - plan.halo.left)  # the window holds samples [start, filled)
         self._array: Array | None = None
 
     def of(self, arrays: Iterator[Array]) -> Iterator[tuple[Span, Chunk, bool]]:

@@ -78,6 +78,8 @@ class RunReport:
         The file written.
     n_rows : int
         Rows of the table, for flows that make one.
+    n_resumed : int
+        Samples, of `n_samples`, that an earlier run had done, which this one continued.
     """
 
     n_samples: int
@@ -97,6 +99,7 @@ class RunReport:
     memory_bytes: int
     output: str | None
     n_rows: int = 0
+    n_resumed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON types."""
@@ -106,8 +109,9 @@ class RunReport:
         peak = self.peak_rss_bytes
         clipped = f", {self.clipped:,} values clipped" if self.clipped else ""
         rows = f" to {self.n_rows:,} rows" if self.n_rows else ""
+        resumed = f" ({self.n_resumed:,} of them done before)" if self.n_resumed else ""
         return (
-            f"{self.n_samples:,} samples{rows} in {self.seconds:.2f} s, {self.mb_per_s:,.0f} MB/s, "
+            f"{self.n_samples:,} samples{resumed}{rows} in {self.seconds:.2f} s, {self.mb_per_s:,.0f} MB/s, "
             f"{self.cpu_seconds:.2f} CPU s, peak {format_bytes(peak.total)} (anonymous {format_bytes(peak.anon)}, "
             f"file {format_bytes(peak.file)}), limited by {self.bottleneck}{clipped}"
         )
@@ -124,7 +128,7 @@ class Meter:
         self._shares: dict[str, float] = {}  # seconds by stage, divided by its threads
         self.stage_seconds: dict[str, float] = {}
         self.stall_seconds: dict[str, float] = {}
-        self.n_samples = self.n_rows = self.bytes_in = self.bytes_out = self.clipped = 0
+        self.n_samples = self.n_resumed = self.n_rows = self.bytes_in = self.bytes_out = self.clipped = 0
         self.threads = 1
         self.chunk_samples = self.memory_bytes = 0
         self.output: str | None = None
@@ -172,6 +176,7 @@ class Meter:
             memory_bytes=self.memory_bytes,
             output=self.output,
             n_rows=self.n_rows,
+            n_resumed=self.n_resumed,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -11,6 +12,7 @@ from headrace.core.arrow import arrow_stream
 from headrace.core.blockwise import stage_name
 from headrace.core.closeable import Closeable
 from headrace.core.engines import block_engine
+from headrace.core.outcome_log import OutcomeLog
 from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
     from headrace.core.arrow import ArrowStream
-    from headrace.core.blockwise import Tabulates
+    from headrace.core.blocks import BlockEngine
+    from headrace.core.blockwise import Outcome, Tabulates
     from headrace.core.flow import SampleFlow
     from headrace.core.report import RunReport
     from headrace.core.tables import TableSink
@@ -111,6 +114,7 @@ class RowFlow:
         *,
         force: bool = False,
         durable: bool = False,
+        resume: bool = False,
         **options: Unpack[RunKeywords],
     ) -> RunReport:
         """Run into a file, which appears complete or not at all.
@@ -123,6 +127,8 @@ class RowFlow:
             Replace an existing file.
         durable : bool
             Flush file and folder to the disk.
+        resume : bool
+            Keep a journal, and continue a killed run; see `headrace.core.flow.SampleFlow.to_file`.
 
         Returns
         -------
@@ -133,12 +139,20 @@ class RowFlow:
         ------
         OutputExists, OutputError
             If the file exists and `force` is false, cannot be written, or is the input.
+        JournalMismatch, FormatError
+            If a killed run has left a journal of another job, or a damaged one.
         MissingExtra
             If the format needs a package that is not installed.
         """
         chosen = self._options(options)
         job = f"{self._flow.source!r} {self._flow.operators!r} {self._function!r}"
-        return self._transfer(table_sink(path, job=job, force=force, durable=durable), chosen, str(path))
+        sink = table_sink(path, job=job, force=force, durable=durable, **({"resume": True} if resume else {}))
+        if resume:
+            from headrace.core.run_journal import journal_of  # which most runs do without
+
+            stages = (*self._flow.operators, self._function)
+            chosen = replace(chosen, journal=journal_of(sink, self._flow.source, stages, {"t0": self._t0}))
+        return self._transfer(sink, chosen, str(path))
 
     def to_array(self, **options: Unpack[RunKeywords]) -> Array:
         """Run into one structured array, if the budget can hold it.
@@ -200,6 +214,7 @@ class RowFlow:
         try:
             if sink is not None:
                 sink.open(self._dtype)
+                options.journal.open()
             with closing(self._rows(options, meter, tell)) as batches:
                 for rows in batches:
                     if sink is not None:
@@ -210,7 +225,9 @@ class RowFlow:
             tell(last=True)
             if sink is not None:
                 sink.commit()
-        except BaseException:
+                options.journal.done()
+        except BaseException as error:
+            options.journal.leave(error)
             if sink is not None:
                 sink.abort()
             raise
@@ -221,16 +238,15 @@ class RowFlow:
     def _rows(self, options: RunOptions, meter: Meter, tell: Callable[[], None]) -> Generator[Array]:
         """Run; give the rows as they are completed."""
         flow, function = self._flow, self._function
-        width = flow.spec.n_channels
         with options.executor() as executor:
             engine = block_engine(flow, function, options.means(executor, meter, tell))
             fold = function.fold(flow.spec, t0=self._t0, tmp=options.tmp)
             try:
                 engine.begin(options.budget)
-                with closing(engine.outcomes()) as outcomes:
+                with closing(self._outcomes(engine, options, meter)) as outcomes:
                     for outcome in outcomes:
                         yield from _counted(fold.add(outcome), meter)
-                        if outcome.channels.stop == width:
+                        if outcome.channels.stop == flow.spec.n_channels:
                             meter.n_samples = outcome.offset + outcome.span.stop
                             tell()
                 check_complete(meter.n_samples, flow.n_samples)
@@ -238,6 +254,22 @@ class RowFlow:
             finally:
                 fold.close()
                 engine.close()
+
+    def _outcomes(self, engine: BlockEngine, options: RunOptions, meter: Meter) -> Generator[Outcome[Any]]:
+        """Give the outcomes of all blocks; those that a run before had done as it wrote them down."""
+        if not options.journal.active:
+            with closing(engine.outcomes()) as outcomes:
+                yield from outcomes
+            return
+        with closing(OutcomeLog(self._function, options.journal, options.tmp)) as log:
+            meter.n_resumed = log.done
+            yield from log.replay()
+            with closing(engine.outcomes(log.done, log.engine)) as outcomes:
+                for outcome in outcomes:
+                    log.add(outcome)
+                    if outcome.channels.stop == self._flow.spec.n_channels:
+                        log.keep(outcome.offset + outcome.span.stop, engine.kept)
+                    yield outcome
 
     def _fold_dtype(self) -> DType:
         self._function.plan(self._flow.spec)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headrace.core.arrays import byte_view
-from headrace.core.tempfiles import UnnamedFile
+from headrace.core.journal import NO_JOURNAL
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
+    from headrace.core.journal import Journal
+    from headrace.core.tempfiles import ScratchFile
 
 __all__ = ["RowStore"]
 
@@ -25,9 +27,13 @@ class RowStore:
     shape, dtype
         Of one row.
     limit : int
-        Most bytes to keep in memory.
+        Most bytes to keep in memory, if they need not outlive the process.
     tmp : str or None
         Folder of the file that takes more; ``None`` for the system's.
+    journal : Journal
+        Gives the file; that of a run that resumes holds the rows of the run before.
+    name : str
+        Of the rows in the journal.
 
     Raises
     ------
@@ -39,12 +45,24 @@ class RowStore:
     Rows may be read and written from several threads at once.
     """
 
-    def __init__(self, count: int, shape: tuple[int, ...], dtype: DType, limit: int, tmp: str | None) -> None:
+    def __init__(
+        self,
+        count: int,
+        shape: tuple[int, ...],
+        dtype: DType,
+        limit: int,
+        tmp: str | None,
+        *,
+        journal: Journal = NO_JOURNAL,
+        name: str = "",
+    ) -> None:
         self._shape, self._dtype = shape, dtype
         self._row_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         total = count * self._row_bytes
-        self._rows = np.empty((count, *shape), dtype) if total <= limit else None
-        self._file = UnnamedFile(tmp, "a temporary file of states", reserve=total) if self._rows is None else None
+        in_memory = total <= limit and not journal.active
+        self._rows = np.empty((count, *shape), dtype) if in_memory else None
+        what = "a temporary file of states"
+        self._file = None if in_memory else journal.file(name, what, tmp, reserve=total)
 
     @staticmethod
     def memory(count: int, row_bytes: int, limit: int) -> int:
@@ -71,7 +89,7 @@ class RowStore:
         if self._file is not None:
             self._file.close()
 
-    def _spill(self) -> UnnamedFile:
+    def _spill(self) -> ScratchFile:
         if self._file is None:
             raise ValueError("these rows were let go of")
         return self._file

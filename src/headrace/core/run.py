@@ -20,6 +20,7 @@ from headrace.core.closeable import Closeable
 from headrace.core.engine import Means
 from headrace.core.engines import chunk_engine, sink_engine
 from headrace.core.executors import executor_of
+from headrace.core.journal import NO_JOURNAL
 from headrace.core.operator import Operator, Widens
 from headrace.core.progress import progress_of
 from headrace.core.report import Meter
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from headrace.core.chunk import Chunk
     from headrace.core.engine import ChunkEngine, SinkEngine
     from headrace.core.executors import Closing, Executor
+    from headrace.core.journal import NoJournal
     from headrace.core.progress import ProgressArgument
     from headrace.core.report import RunReport
+    from headrace.core.run_journal import RunJournal
     from headrace.core.source import Source, StreamSource
 
 __all__ = ["Chunks", "RunKeywords", "RunOptions", "check_complete"]
@@ -85,6 +88,8 @@ class RunOptions:
         Delivered.
     tmp : str or None
         Folder for temporary files.
+    journal : NoJournal or RunJournal
+        Where what is done is kept.
     """
 
     budget: Budget
@@ -95,6 +100,7 @@ class RunOptions:
     dtype: DType
     bits: int | None = None
     tmp: str | None = None
+    journal: NoJournal | RunJournal = NO_JOURNAL
 
     @classmethod
     def of(cls, row: Row, options: RunKeywords) -> RunOptions:
@@ -136,7 +142,7 @@ class RunOptions:
     def means(self, executor: Executor, meter: Meter, tell: Callable[[], object]) -> Means:
         """Give an engine what it works with."""
         threads = min(executor.threads, self.threads or executor.threads)
-        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp, self.bits, tell)
+        return Means(executor, meter, self.dtype, self.chunk, threads, self.tmp, self.bits, tell, self.journal)
 
     def chunk_engine(self, row: Row, executor: Executor, meter: Meter, tell: Callable[[], object]) -> ChunkEngine:
         """Choose and make the engine that hands the output over; it has not begun."""

@@ -107,16 +107,22 @@ class RawSink:
     ----------
     path : str or path-like
         The output.
-    job, force, durable
+    job, force, durable, resume
         See `PartFile`.
     """
 
     _header_bytes = 0
 
     def __init__(
-        self, path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        job: str = "",
+        force: bool = False,
+        durable: bool = False,
+        resume: bool = False,
     ) -> None:
-        self._part = PartFile(path, job=job, force=force, durable=durable)
+        self._part = PartFile(path, job=job, force=force, durable=durable, resume=resume)
         self._spec: Spec | None = None
         self.path = os.fspath(path)
 
@@ -138,6 +144,11 @@ class RawSink:
     def abort(self) -> None:
         """See `Sink.abort`."""
         self._part.abort()
+
+    @property
+    def part(self) -> PartFile:
+        """The output in the making."""
+        return self._part
 
     @property
     def _sample_bytes(self) -> int:

@@ -8,13 +8,14 @@ import numpy as np
 
 from headrace.core.arrays import byte_view
 from headrace.core.span import Span
-from headrace.core.tempfiles import UnnamedFile
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.chunk import Chunk
+    from headrace.core.engine import Means
     from headrace.core.operator import Spec
     from headrace.core.source import RowReader, Source
+    from headrace.core.tempfiles import ScratchFile
 
 __all__ = ["Spool"]
 
@@ -28,17 +29,17 @@ class Spool:
         What comes.
     source : Source
         Where it comes from.
-    tmp : str or None
-        Folder of the file; ``None`` for the system's.
+    means : Means
+        Folder of the file, and the journal that gives it.
     """
 
     scratch_bytes = 0
 
-    def __init__(self, spec: Spec, source: Source, tmp: str | None) -> None:
+    def __init__(self, spec: Spec, source: Source, means: Means) -> None:
         self.spec, self.paths = spec, source.paths
         self.segments = (Span(0, spec.n or 0),)
-        self._source, self._tmp = source, tmp
-        self._file: UnnamedFile | None = None
+        self._source, self._means = source, means
+        self._file: ScratchFile | None = None
 
     @property
     def nbytes(self) -> int:
@@ -50,7 +51,8 @@ class Spool:
     def open(self, spec: Spec) -> None:
         """See `Sink.open`."""
         del spec  # known all along
-        self._file = UnnamedFile(self._tmp, "a temporary copy of the input", reserve=self.nbytes)
+        means, purpose = self._means, "a temporary copy of the input"
+        self._file = means.journal.file("spool", purpose, means.tmp, reserve=self.nbytes)
 
     def write(self, chunk: Chunk) -> None:
         """See `Sink.write`."""
@@ -84,7 +86,7 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def _made(self) -> UnnamedFile:
+    def _made(self) -> ScratchFile:
         if self._file is None:
             raise ValueError("a spool is written before it is read")
         return self._file

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
     from headrace.core.executors import Closing
+    from headrace.core.operator import State
     from headrace.core.prepare import Preparation
     from headrace.core.sinks import Gate
 
@@ -47,7 +48,7 @@ class Survey(Passes):
                 self.tell("pass 1 of 3", cell.number + 1)
         scratch = self._pool.get((source.unit, *source.spec.shape), source.spec.dtype)
         with closing(source.backwards(means, self._pool, self._threads, lambda: scratch, keep=True)) as made:
-            for cell, _ in made:
+            for cell, _, _ in made:
                 self.tell("pass 2 of 3", source.n_cells - cell.number)
         means.meter.phase = ""
 
@@ -97,11 +98,15 @@ class SurveyedSink(_Surveyed[SinkEngine]):
 class SurveyedBlocks(_Surveyed[BlockEngine]):
     """Runs a block function."""
 
-    def outcomes(self) -> Generator[Outcome[Any]]:
+    def outcomes(self, done: int = 0, kept: State = None) -> Generator[Outcome[Any]]:
         """See `BlockEngine.outcomes`."""
         self._survey.run()
-        with closing(self._inner.outcomes()) as outcomes:
+        with closing(self._inner.outcomes(done, kept)) as outcomes:
             yield from outcomes
+
+    def kept(self) -> State:
+        """See `BlockEngine.kept`."""
+        return self._inner.kept()
 
 
 class SurveyedChunks(_Surveyed[ChunkEngine]):

@@ -22,8 +22,8 @@ class TableFile(ABC):
     ----------
     path : str or path-like
         The output.
-    job, force, durable
-        See `PartFile`.
+    job, force, durable, resume
+        See `PartFile`; the table is written from its beginning all the same.
 
     Notes
     -----
@@ -34,9 +34,15 @@ class TableFile(ABC):
     slice_rows = 2048  # as text, Python objects of a hundred bytes for each value
 
     def __init__(
-        self, path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        job: str = "",
+        force: bool = False,
+        durable: bool = False,
+        resume: bool = False,
     ) -> None:
-        self._part = PartFile(path, job=job, force=force, durable=durable)
+        self._part = PartFile(path, job=job, force=force, durable=durable, resume=resume)
         self._dtype: DType | None = None
         self._position = 0
         self.path = os.fspath(path)
@@ -77,6 +83,11 @@ class TableFile(ABC):
         """See `TableSink.abort`."""
         self._dtype = None
         self._part.abort()
+
+    @property
+    def part(self) -> PartFile:
+        """The output in the making."""
+        return self._part
 
     @property
     def _opened(self) -> DType:

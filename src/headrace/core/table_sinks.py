@@ -63,7 +63,7 @@ class NpyTableSink(TableFile):
         self._part.write(memoryview(table_header(self.n_rows, _packed(dtype))), 0)
 
 
-def table_sink(path: str | os.PathLike[str], *, job: str = "", force: bool = False, durable: bool = False) -> TableSink:
+def table_sink(path: str | os.PathLike[str], **options: Any) -> TableSink:
     """Choose the file format of a table by the suffix of its path.
 
     Parameters
@@ -71,8 +71,8 @@ def table_sink(path: str | os.PathLike[str], *, job: str = "", force: bool = Fal
     path : str or path-like
         ``.csv`` and ``.npy``; ``.arrow``, ``.feather`` (both Arrow IPC files) and ``.parquet`` with pyarrow installed;
         others as registered under the kind ``"table"``.
-    job, force, durable
-        See `headrace.core.publish.PartFile`.
+    **options
+        ``job``, ``force``, ``durable`` and ``resume`` of `headrace.core.publish.PartFile`.
 
     Returns
     -------
@@ -102,7 +102,6 @@ def table_sink(path: str | os.PathLike[str], *, job: str = "", force: bool = Fal
     ['start,peak', '0,0.5', '7,']
     """
     suffix = Path(path).suffix.lower()
-    options: dict[str, Any] = {"job": job, "force": force, "durable": durable}
     if suffix == ".csv":
         return CsvTableSink(path, **options)
     if suffix == ".npy":

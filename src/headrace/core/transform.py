@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from headrace.core.source import row_reader
 from headrace.core.span import Span
-from headrace.core.tempfiles import UnnamedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headrace.core.arrays import Array
+    from headrace.core.engine import Means
     from headrace.core.operator import Spec, Transform
     from headrace.core.source import RowReader, Source
+    from headrace.core.tempfiles import ScratchFile
 
 __all__ = ["Pass", "TransformSource", "Transformation"]
 
@@ -54,7 +55,7 @@ class Pass(Protocol):
         """Give the bytes that such a task takes beside those."""
         ...
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """Do the units `task`.
 
         Parameters
@@ -63,7 +64,7 @@ class Pass(Protocol):
             Units.
         read : RowReader
             Reads the input.
-        files : sequence of UnnamedFile
+        files : sequence of ScratchFile
             Those that `Transformation.files` asks for.
         room : ndarray, uint8, shape (room_bytes,)
             Lent memory, page-aligned: a recycled buffer.
@@ -99,7 +100,7 @@ class Transformation(Protocol):
     @property
     def scratch_bytes(self) -> int: ...  # noqa: D102
 
-    def read(self, span: Span, out: Array, files: Sequence[UnnamedFile]) -> None:
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """Fill `out` with the outputs `span`, after all passes. Called from several threads at once."""
         ...
 
@@ -133,18 +134,19 @@ class TransformSource:
         self.segments = (Span(0, plan.out.n or 0),)
         self.paths = source.paths
         self.unit, self.scratch_bytes = self.work.unit, self.work.scratch_bytes
-        self.files: list[UnnamedFile] = []
+        self.files: list[ScratchFile] = []
 
-    def make_files(self, tmp: str | None) -> None:
-        """Make the temporary files, with all their space.
+    def make_files(self, means: Means) -> None:
+        """Make the temporary files, with all their space, or find those of the run that is continued.
 
         Raises
         ------
         OutputError
             If there is no room for them.
         """
-        for size in self.work.files:
-            self.files.append(UnnamedFile(tmp, f"a temporary file of {self.name}", reserve=size))
+        for number, size in enumerate(self.work.files):
+            purpose = f"a temporary file of {self.name}"
+            self.files.append(means.journal.file(f"file {number}", purpose, means.tmp, reserve=size))
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""

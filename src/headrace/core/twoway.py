@@ -12,7 +12,8 @@ from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from headrace.core.channel_crew import Results
     from headrace.core.engine import Means
     from headrace.core.executors import Closing
+    from headrace.core.journal import Journal
     from headrace.core.operator import Plan, Spec, TwoWay, Windowed
     from headrace.core.sections import Section
     from headrace.core.source import Source
 
 __all__ = ["Cell", "TwoWaySource"]
+
+_Kept = TypeVar("_Kept")
 
 _TABLE_BYTES = 256 * 1024  # of states kept in memory, for each pass; more go to a temporary file
 
@@ -185,65 +189,110 @@ class TwoWaySource:
         """Cells of a pass that have begun before the result of one is waited for, beyond that one."""
         return ChannelCrew.behind(self._inp, threads)
 
+    def samples_from(self, number: int) -> int:
+        """Count the samples of that cell and of all cells behind it."""
+        if number >= self.n_cells:
+            return 0
+        index = bisect_right(self._first, number) - 1
+        start = self.segments[index].start + (number - self._first[index]) * self._plan.grid
+        return int(self.segments[-1].stop - start)
+
     def forwards(self, means: Means, pool: BufferPool, threads: int) -> Generator[Cell]:
         """Keep the state before each cell, and that behind the turn at the end; give each cell when it is done."""
-        operator = self._operator
+        operator, journal = self._operator, means.journal
+        kept = journal.last("forwards") or {"next": 0, "state": None, "trace": None}
+        if kept["trace"] is not None:
+            self._traces = self._store("traces", kept["trace"], means)
+        resumed = kept["state"]  # before the first cell
         with ExitStack() as stack:
             crew = stack.enter_context(ChannelCrew(threads, self._inp, self._name, means.meter))
-            windows = stack.enter_context(closing(self._windows(self._cells(), means, pool, threads)))
+            left = islice(self._cells(), kept["next"], None)
+            windows = stack.enter_context(closing(self._windows(left, means, pool, threads)))
 
             def begun() -> Iterator[tuple[Cell, Results]]:
+                entered = resumed
                 for cell, window, clock in windows:
                     means.meter.add(clock, threads=self._readers(threads))
-                    entered = None
                     if cell.span.start == 0:
                         entered = operator.enter(cell.plan, self._edge(cell, at_end=False))
                     advance = partial(self._forward, cell, window)
                     yield cell, crew.begin(advance, entered)
+                    entered = None
 
             for cell, results in crew.lagging(begun()):
                 state, trace = results()
                 if self._traces is None:
-                    self._traces = RowStore(self.n_cells, trace.shape, trace.dtype, _TABLE_BYTES, means.tmp)
+                    self._traces = self._store("traces", (trace.shape, trace.dtype.str), means)
                 self._traces[cell.number] = trace
                 if cell.last:
-                    self._turned[cell.number] = operator.turn(cell.plan, state, self._edge(cell, at_end=True))
+                    turned = operator.turn(cell.plan, state, self._edge(cell, at_end=True))
+                    self._turned[cell.number] = turned
+                    journal.keep(f"turned {cell.number}", partial(_given, turned), now=True)
+                done = {"next": cell.number + 1, "state": state, "trace": (trace.shape, trace.dtype.str)}
+                journal.keep("forwards", partial(_given, done), now=cell.number + 1 == self.n_cells)
                 yield cell
 
     def backwards(
         self, means: Means, pool: BufferPool, threads: int, lend: Callable[[], Array], *, keep: bool
-    ) -> Generator[tuple[Cell, Array]]:
-        """Compute the cells from the last to the first, each into an array from `lend`; with `keep`, for `read` too."""
-        before = self._traces
+    ) -> Generator[tuple[Cell, Array, Array]]:
+        """Compute the cells from the last to the first, each into an array from `lend`; with `keep`, for `read` too.
+
+        Gives the cell, its output, and the backward state before it. Without `keep` the caller journals how far it is,
+        and that state, once the output is written.
+        """
+        before, journal = self._traces, means.journal
         if before is None:
             return  # there are no cells
-        after: RowStore | None = None
+        kept = journal.last("backwards") or {"left": self.n_cells, "state": None, "after": None}
+        resumed = kept["state"]
+        if keep and kept["after"] is not None:
+            self._states = self._store("states", kept["after"], means)
         with ExitStack() as stack:
             crew = stack.enter_context(ChannelCrew(threads, self._inp, self._name, means.meter))
-            windows = stack.enter_context(closing(self._windows(self._cells(falling=True), means, pool, threads)))
+            left = islice(self._cells(falling=True), self.n_cells - kept["left"], None)
+            windows = stack.enter_context(closing(self._windows(left, means, pool, threads)))
 
             def begun() -> Iterator[tuple[tuple[Cell, Array], Results]]:
+                entered = resumed
                 for cell, window, clock in windows:
                     means.meter.add(clock, threads=self._readers(threads))
+                    if cell.last:
+                        entered = self._turned_at(cell, journal)
                     array = lend()[: cell.span.size]
                     retreat = partial(self._retreat, cell, before[cell.number], window, Chunk(cell.span, array))
-                    yield (cell, array), crew.begin(retreat, self._turned.pop(cell.number) if cell.last else None)
+                    yield (cell, array), crew.begin(retreat, entered)
+                    entered = None
                     del array, retreat
 
             for (cell, array), results in crew.lagging(begun()):
-                _, state = results()
+                state, behind = results()
                 if keep:
-                    after = after or RowStore(self.n_cells, state.shape, state.dtype, _TABLE_BYTES, means.tmp)
-                    after[cell.number] = state
-                yield cell, array
+                    if self._states is None:
+                        self._states = self._store("states", (behind.shape, behind.dtype.str), means)
+                    self._states[cell.number] = behind
+                    done = {"left": cell.number, "state": state, "after": (behind.shape, behind.dtype.str)}
+                    journal.keep("backwards", partial(_given, done), now=cell.number == 0)
+                yield cell, array, state
                 del array
-        self._states = after
 
     # --- inside
 
     @property
     def _inp(self) -> Spec:
         return self._plan.inp
+
+    def _store(self, name: str, row: tuple[tuple[int, ...], str], means: Means) -> RowStore:
+        """Keep a row, of this shape and dtype, for each cell."""
+        shape, dtype = row[0], np.dtype(row[1])
+        journal = means.journal
+        return RowStore(self.n_cells, shape, dtype, _TABLE_BYTES, means.tmp, journal=journal, name=name)
+
+    def _turned_at(self, cell: Cell, journal: Journal) -> Array:
+        """Give the backward state behind the last cell of a section."""
+        if cell.number in self._turned:
+            return self._turned.pop(cell.number)
+        kept: Array = journal.last(f"turned {cell.number}")
+        return kept
 
     def _tables(self) -> tuple[RowStore, RowStore]:
         if self._traces is None or self._states is None:
@@ -326,3 +375,8 @@ class TwoWaySource:
         cell = self.unit
         stages = self._sections.bench_sizes(cell, aligned=False)
         return [*stages, cell * self._inp.sample_bytes, cell * self.spec.sample_bytes]
+
+
+def _given(state: _Kept) -> _Kept:
+    """Give what is there: a state that a journal asks for, of just now."""
+    return state

@@ -31,7 +31,7 @@ class WavSink(RawSink):
     ----------
     path : str or path-like
         The output.
-    job, force, durable
+    job, force, durable, resume
         See `headrace.core.publish.PartFile`.
 
     Raises

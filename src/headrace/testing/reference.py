@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from headrace.core.chunk import Chunk
     from headrace.core.source import RowReader
     from headrace.core.span import Span
-    from headrace.core.tempfiles import UnnamedFile
+    from headrace.core.tempfiles import ScratchFile
     from headrace.core.transform import Transformation
 
 __all__ = ["BlockMean", "CumulativeSum", "DoubleSum", "Reversal", "WindowSums"]
@@ -250,12 +250,12 @@ class _Reversed:
     def beside_bytes(self, size: int) -> int:
         return size * self.dtype.itemsize
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         x = room[: task.size * self.dtype.itemsize].view(self.dtype)
         read(task.start, task.size, x[np.newaxis])
         files[0].write(byte_view(x[::-1].copy()), (self.count - task.stop) * self.dtype.itemsize)
 
-    def read(self, span: Span, out: Array, files: Sequence[UnnamedFile]) -> None:
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         files[0].read(byte_view(out), span.start * self.dtype.itemsize)
 
 

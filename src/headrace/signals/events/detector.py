@@ -11,7 +11,7 @@ from headrace.core.blockwise import Block, BlockPlan
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
-from headrace.signals.events.pieces import Pieces
+from headrace.signals.events.pieces import PacksPieces, Pieces
 from headrace.signals.events.reported import Reported
 from headrace.signals.positions import checked_length, parse_length
 
@@ -26,7 +26,7 @@ __all__ = ["Detector", "detector"]
 
 
 @dataclass(frozen=True)
-class Detector:
+class Detector(PacksPieces):
     """Find events with a function of your own; made by `detector`.
 
     Attributes

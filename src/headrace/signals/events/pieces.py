@@ -21,6 +21,7 @@ __all__ = [
     "OPEN_LEFT",
     "OPEN_RIGHT",
     "PIECE",
+    "PacksPieces",
     "Pieces",
 ]
 
@@ -85,9 +86,37 @@ class Pieces:
         """Bytes of memory that the pieces of one block take at most."""
         return IN_MEMORY * PIECE.itemsize + n_channels
 
+    def pack(self) -> Iterator[Array]:
+        """See `headrace.core.blockwise.Packs.pack`."""
+        yield self.states
+        for rows, _ in self.batches():
+            yield rows
+
+    @classmethod
+    def unpack(cls, parts: Iterator[Array], tmp: str | None) -> Pieces:
+        """See `headrace.core.blockwise.Packs.unpack`."""
+        states, rows = next(parts), next(parts)
+        before = RowFile(PIECE, tmp)
+        for more in parts:
+            before.append(rows)
+            rows = more
+        return cls(rows, states, before)
+
     def batches(self) -> Iterator[tuple[Array, bool]]:
         """Give the pieces in order, at most `IN_MEMORY` at a time, and whether they are the last."""
         if self._before is not None:
             for first in range(0, len(self._before), IN_MEMORY):
                 yield self._before.read(first, IN_MEMORY), False
         yield self._rows, True
+
+
+class PacksPieces:
+    """What block functions are that give `Pieces`; see `headrace.core.blockwise.Packs`."""
+
+    def pack(self, result: Pieces) -> Iterator[Array]:
+        """See `headrace.core.blockwise.Packs.pack`."""
+        return result.pack()
+
+    def unpack(self, parts: Iterator[Array], tmp: str | None) -> Pieces:
+        """See `headrace.core.blockwise.Packs.unpack`."""
+        return Pieces.unpack(parts, tmp)

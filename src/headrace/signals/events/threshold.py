@@ -14,7 +14,7 @@ from headrace.core.checks import whole_number
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals.events.fold import EventFold
-from headrace.signals.events.pieces import IN_MEMORY, PIECE, Pieces
+from headrace.signals.events.pieces import IN_MEMORY, PIECE, PacksPieces, Pieces
 from headrace.signals.events.row_file import RowFile
 from headrace.signals.positions import checked_length, parse_length
 
@@ -35,7 +35,7 @@ _WINDOWED_BLOCK = 65_536  # samples judged at once with `window`; their windows 
 
 
 @dataclass(frozen=True, repr=False)
-class Threshold:
+class Threshold(PacksPieces):
     """Find runs of samples beyond median +- k times the noise.
 
     Parameters

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
     from headrace.core.source import RowReader
-    from headrace.core.tempfiles import UnnamedFile
+    from headrace.core.tempfiles import ScratchFile
     from headrace.signals.fft.lengths import Split
     from headrace.signals.fft.signal import Signal
 
@@ -127,7 +127,7 @@ class _Product:
         del size
         return Short(self.split.second).nbytes(self.regions.side, _WIDE)
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""
         del read
         regions = self.regions
@@ -173,7 +173,7 @@ class _BackPass:
         del size
         return Short(self.split.first, inverse=True).nbytes(self.unit, _WIDE)
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""
         del read
         regions, lent = self.regions, Room(room)
@@ -245,7 +245,7 @@ class Bluestein:
         """See `Transformation`: a region, and its rows."""
         return 2 * self.unit * _WIDE.itemsize + self.unit * self._out.itemsize
 
-    def read(self, span: Span, out: Array, files: Sequence[UnnamedFile]) -> None:
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""
         regions, split, out = self._found, self._split, out.reshape(span.size)
         region, rows = self._lent.pop() if self._lent else self._scratch()

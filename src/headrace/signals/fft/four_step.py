@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array, DType
     from headrace.core.source import RowReader
-    from headrace.core.tempfiles import UnnamedFile
+    from headrace.core.tempfiles import ScratchFile
     from headrace.signals.fft.lengths import Split
     from headrace.signals.fft.signal import Signal, SignalRows
 
@@ -90,7 +90,7 @@ class FirstPass:
         del size
         return self.short.nbytes(self.unit, self.regions.dtype)
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""
         first, regions, lent = self.split.first, self.regions, Room(room)
         slab = lent.array((first, task.size), self.signal.dtype)
@@ -149,7 +149,7 @@ class _SecondPass:
         del size
         return self.short.nbytes(self.regions.side, self.regions.dtype)
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""
         del read
         regions = self.regions
@@ -209,7 +209,7 @@ class FourStep:
         """See `Transformation`."""
         return sum(int(np.prod(shape)) for shape in self._scratch_shapes) * self._found.dtype.itemsize
 
-    def read(self, span: Span, out: Array, files: Sequence[UnnamedFile]) -> None:
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""
         width, out = self._split.first, out.reshape(span.size)
         lent = self._lent.pop() if self._lent else tuple(np.empty(s, self._found.dtype) for s in self._scratch_shapes)
@@ -225,7 +225,7 @@ class FourStep:
                 target[...] = made[part.start - rows.start * width :][: part.size]
         self._lent.append(lent)
 
-    def _put(self, rows: Span, out: Array, lent: tuple[Array, ...], files: Sequence[UnnamedFile]) -> None:
+    def _put(self, rows: Span, out: Array, lent: tuple[Array, ...], files: Sequence[ScratchFile]) -> None:
         """Put rows of the result together."""
         found = self._found
         shape = (found.count, rows.size, found.side)

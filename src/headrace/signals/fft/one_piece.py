@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.source import RowReader
     from headrace.core.span import Span
-    from headrace.core.tempfiles import UnnamedFile
+    from headrace.core.tempfiles import ScratchFile
     from headrace.signals.fft.signal import Signal
 
 __all__ = ["OnePiece"]
@@ -68,7 +68,7 @@ class OnePiece:
         """See `Pass`."""
         return (size * 2 * self.signal.n + short_bytes(self.signal.n)) * 16
 
-    def run(self, task: Span, read: RowReader, files: Sequence[UnnamedFile], room: Array) -> None:
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""
         del task, files
         fft = import_scipy()
@@ -84,7 +84,7 @@ class OnePiece:
             found = (fft.fft if x.dtype.kind == "c" else fft.rfft)(wide, workers=1)
         self._found = found.astype(self.out)
 
-    def read(self, span: Span, out: Array, files: Sequence[UnnamedFile]) -> None:
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""
         del files
         out.reshape(span.size)[...] = self._found[span.start : span.stop]

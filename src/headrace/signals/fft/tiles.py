@@ -10,7 +10,7 @@ from headrace.core.sizes import whole_pages
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.span import Span
-    from headrace.core.tempfiles import UnnamedFile
+    from headrace.core.tempfiles import ScratchFile
 
 __all__ = ["AHEAD", "Regions", "side_for"]
 
@@ -66,19 +66,19 @@ class Regions:
         """Bytes of a file that holds them."""
         return (self.shift + self.count) * self.region_bytes
 
-    def write_columns(self, file: UnnamedFile, first: int, tiles: Array) -> None:
+    def write_columns(self, file: ScratchFile, first: int, tiles: Array) -> None:
         """Write columns of all regions; `tiles` has shape (count, columns, side)."""
         file.write_rows(tiles, self._at(0) + first * self._column_bytes, self.region_bytes)
 
-    def read_columns(self, file: UnnamedFile, columns: Span, tiles: Array) -> None:
+    def read_columns(self, file: ScratchFile, columns: Span, tiles: Array) -> None:
         """Read columns of the first regions; `tiles` has shape (regions, columns, side)."""
         file.read_rows(tiles, self._at(0) + columns.start * self._column_bytes, self.region_bytes)
 
-    def read_region(self, file: UnnamedFile, number: int, region: Array) -> None:
+    def read_region(self, file: ScratchFile, number: int, region: Array) -> None:
         """Read one region, all of it or some columns from its start; `region` has shape (columns, side)."""
         file.read_rows(region[None], self._at(number), 0)
 
-    def write_region(self, file: UnnamedFile, number: int, region: Array) -> None:
+    def write_region(self, file: ScratchFile, number: int, region: Array) -> None:
         """Write one region; see `read_region`."""
         file.write_rows(region[None], self._at(number), 0)
 

@@ -99,6 +99,9 @@ class Notch:
             found = self._filters.setdefault(fs, found.widened() if self._wide else found)
         return found
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_filters": {}}
+
     def __repr__(self) -> str:
         harmonics = f", harmonics={self.harmonics}" if self.harmonics > 1 else ""
         return f"Notch({self.freq!r}, q={self.q!r}{harmonics})"
