@@ -103,6 +103,15 @@ def test_killed_at_any_moment_of_any_kind_of_run_it_goes_on_to_the_same_bytes(
     assert done.stdout.startswith("ok "), done.stdout
 
 
+@pytest.mark.parametrize("fault", ["claim_more", "forget_state", "skip_rows", "lose_outcomes"])
+def test_a_fault_put_in_on_purpose_is_found(
+    tmp_path: Path, dice: random.Random, run_victim: Callable[..., Any], fault: str
+) -> None:
+    done = run_victim(VICTIMS / "killed.py", tmp_path, 2000, dice.randrange(2**31), fault, check=False)
+    assert done.returncode == 1
+    assert "other bytes" in done.stderr or "Error: " in done.stderr  # a run may also notice that something is amiss
+
+
 @pytest.mark.parametrize("name", FLOWS)
 def test_after_an_error_it_goes_on_where_it_was_and_reads_no_more_than_is_left(
     tmp_path: Path, source: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,8 @@
 """Fork children that write a resumable output, and kill each at some moment; the last one finishes it.
 
 The parent holds no thread when it forks, so each child is as good as a fresh interpreter, without its start-up time.
-Some are killed before the n-th write to any of the files, or in the middle of it, which hits every phase; the others
-at a random time.
+Some are killed before the n-th change to any of the files, after it, or in the middle of a write, which hits every
+phase; the others at a random time. With a fault put in on purpose (argv[4]) some output must have other bytes.
 """
 
 import os
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core import run_journal
+from headrace.core import cascade, outcome_log, rowstore, run_journal
+from headrace.core.unbroken import Unbroken
 from headrace.signals import Fir, Map, Resample, Scale, SosFilt, SosFiltFilt, Threshold, concat
 from headrace.signals import open as open_recording
 from headrace.testing import CumulativeSum, DoubleSum, WindowSums
@@ -52,6 +53,42 @@ TABLES = {"events", "events of a stateful row", "features", "windows of a statef
 def flow_of(name: str, gaps: bool) -> Any:
     rec = open_recording(source, dtype="int16", n_channels=4, fs=1000)
     return FLOWS[name](concat([rec[:7000], rec[7000:9001], rec[9001:]], contiguous=False) if gaps else rec)
+
+
+def claim_more() -> None:
+    """Count as done what is not: the piece behind."""
+    add = Unbroken.add
+
+    def more(self: Any, start: int, then: int, value: Any) -> Any:
+        yield from add(self, start, then, value)
+        self.at += (then - start) // 2
+
+    Unbroken.add = more  # type: ignore[method-assign]
+
+
+def forget_state() -> None:
+    """Go on from the state of the start."""
+    restore = cascade._Feed.restore
+
+    def forgetful(self: Any, position: int, kept: Any) -> None:
+        restore(self, position, (kept[0], self._state, kept[2]))
+
+    cascade._Feed.restore = forgetful  # type: ignore[method-assign]
+
+
+def skip_rows() -> None:
+    """Lose rows of states on their way to the file."""
+    rowstore.RowStore.__setitem__ = lambda *_: None  # type: ignore[method-assign, assignment]
+
+
+def lose_outcomes() -> None:
+    """Claim a block before its outcome is written."""
+    add = outcome_log.OutcomeLog.add
+    outcome_log.OutcomeLog.add = lambda self, outcome: outcome.span.start % 9000 and add(self, outcome)  # type: ignore
+
+
+FAULTS = {fault.__name__: fault for fault in (claim_more, forget_state, skip_rows, lose_outcomes)}
+fault = FAULTS.get(sys.argv[4]) if len(sys.argv) > 4 else None
 
 
 def options_of(name: str) -> dict[str, Any]:
@@ -97,6 +134,8 @@ def child(name: str, gaps: bool, options: dict[str, Any], kill: tuple[int, float
     code = 1
     try:
         run_journal._EVERY_S = run_journal._COST = 0
+        if fault is not None:
+            fault()
         if dice.random() < 0.3:
             run_journal._COMPACT_BYTES, run_journal._COMPACT_FACTOR = 1000, 2
         if kill is not None:
