@@ -8,6 +8,8 @@ void bind_convert(nanobind::module_& m);
 void bind_sos(nanobind::module_& m);
 void bind_spatial(nanobind::module_& m);
 void bind_rate(nanobind::module_& m);
+void bind_four_step(nanobind::module_& m);
+void bind_row_io(nanobind::module_& m);
 void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
@@ -22,5 +24,7 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_sos(m);
     headrace::bindings::bind_spatial(m);
     headrace::bindings::bind_rate(m);
+    headrace::bindings::bind_four_step(m);
+    headrace::bindings::bind_row_io(m);
     headrace::bindings::bind_events(m);
 }

@@ -8,6 +8,7 @@
 #include "headrace/convert.hpp"
 #include "headrace/delay.hpp"
 #include "headrace/fir.hpp"
+#include "headrace/four_step.hpp"
 #include "headrace/isa.hpp"
 #include "headrace/reference.hpp"
 #include "headrace/resample.hpp"
@@ -197,6 +198,24 @@ void resamples() {
                 }
 }
 
+template <class T>
+void twiddles() {
+    for (const std::int64_t rows : {1, 16, 35})
+        for (const std::int64_t count : {1, 15, 16, 33, 64})
+            for (const int kind : {0, 1}) {
+                const auto x = values<T>(2 * rows * count, kind, 13);
+                const Roots roots(rows * (count + 160) + 7);
+                same("twiddle " + std::to_string(sizeof(T)) + " kind " + std::to_string(kind), [&] {
+                    Buffer<T> out(2 * (rows + 15) / 16 * 16 * count * 16);
+                    twiddle_tiles({x.data.get(), out.data.get(), sizeof(T) == 4 ? SampleType::c64 : SampleType::c128, rows, count, 160, 16}, roots,
+                                  kind == 1);
+                    Bytes b;
+                    put(b, out.data.get(), (rows + 15) / 16 * 16 * count * 2);
+                    return b;
+                });
+            }
+}
+
 template <class S>
 void columns() {
     const SampleType type = type_of<S>();
@@ -328,6 +347,8 @@ void quantized() {
 
 int main() {
     transforms();
+    twiddles<float>();
+    twiddles<double>();
     int24();
     quantized<std::int8_t>();
     quantized<std::uint8_t>();

@@ -245,6 +245,58 @@ def resample(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArr
 def resample_workspace(taps: int, up: int, down: int) -> int:
     """Bytes that one call of `resample` allocates at most."""
 
+class Roots:
+    """
+    Roots of unity of order n, exp(-2 pi i e / n), good to two roundings of float64, from two short tables. Immutable.
+    """
+
+    def __init__(self, order: int) -> None:
+        """Evaluate the tables. Raises ValueError unless 1 <= order <= 2^50."""
+
+    @property
+    def order(self) -> int:
+        """n."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables."""
+
+def twiddle_tiles(x: numpy.typing.NDArray[Any], column: int, roots: Roots, inverse: bool, out: numpy.typing.NDArray[Any]) -> None:
+    """
+    Write out[k // side, i, k % side] = x[k, i] * w**(k * (column + i)), w = exp(-2 pi i / n), or its conjugate if `inverse`.
+
+    `x` is (rows, columns), `out` (ceil(rows / side), columns, side), both complex64 or complex128; `column` is a multiple of 16.
+    Places of `out` that belong to no row are zero. In float64, rounded once. Raises ValueError and TypeError.
+    """
+
+def rows_of_tiles(tiles: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[Any], kept: int, mirror: numpy.typing.NDArray[Any] | None) -> None:
+    """
+    Write out[r, k] = tiles[k // side, r, k % side] for k < kept, and from there on, with `mirror`, the conjugate of
+    mirror[j // side, rows - 1 - r, j % side] for j = width - k.
+
+    `tiles` and `mirror` are (ceil(kept / side), rows, side), `out` (rows, width); float32 to complex128. Raises ValueError and TypeError.
+    """
+
+def chirp(x: numpy.typing.NDArray[Any] | None, out: numpy.typing.NDArray[Any], start: int, apart: int, roots: Roots, inverse: bool, scale: float = 1.0) -> None:
+    """
+    Write out[r, i] = scale * x[r, i] * exp(-pi i j**2 / n), j = start + r * apart + i, or by the conjugate if `inverse`.
+
+    Zero where abs(j) >= n; `roots` is of order 2 n; without `x` it is 1. A real `out` takes the real part. In float64, rounded once.
+    Raises ValueError and TypeError.
+    """
+
+def read_rows(fd: int, offset: int, stride: int, rows: numpy.typing.NDArray[Any]) -> int:
+    """
+    Fill rows[i], C-contiguous, from byte `offset` + i * `stride` of a file.
+
+    Returns 0, or the errno of the call that failed, or -1 where the file ended. Raises ValueError and TypeError.
+    """
+
+def write_rows(fd: int, offset: int, stride: int, rows: numpy.typing.NDArray[Any]) -> int:
+    """
+    Write rows[i], C-contiguous, to byte `offset` + i * `stride` of a file; see `read_rows`.
+    """
+
 def medians(x: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     Write the median of each channel of `x`, (n,) or (n, channels) of any real dtype, into `out`, (channels,).

@@ -15,6 +15,7 @@ Every error is a `HeadraceError` *and* the builtin a stranger would catch::
     ├── BufferInUse          (BufferError)    a buffer was given back while views of it were alive
     ├── Cancelled            (RuntimeError)   work was cancelled while its results were still wanted
     ├── MissingExtra         (ImportError)    an optional dependency is not installed
+    ├── NoSuchDevice         (RuntimeError)   a device that this machine, or an installed library, does not have
     └── ForkedError          (RuntimeError)   an object from the parent process was used in a forked child
 
 The message says what happened with the numbers, where, and what to do; the same facts are attributes.
@@ -33,6 +34,7 @@ __all__ = [
     "HeadraceError",
     "JournalMismatch",
     "MissingExtra",
+    "NoSuchDevice",
     "OutputError",
     "OutputExists",
     "RingStarved",
@@ -213,6 +215,22 @@ class MissingExtra(HeadraceError, ImportError):
     def __init__(self, message: str, *, extra: str) -> None:
         super().__init__(message)
         self.extra = extra
+
+
+class NoSuchDevice(HeadraceError, RuntimeError):
+    """A device was asked for that this machine, or an installed library, does not have.
+
+    Attributes
+    ----------
+    device : str
+        As it was asked for.
+    """
+
+    _facts = ("device",)
+
+    def __init__(self, message: str, *, device: str) -> None:
+        super().__init__(message)
+        self.device = device
 
 
 class Cancelled(HeadraceError, RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["HEADRACE", "environment", "headrace", "run_all", "succeed"]
+__all__ = ["HEADRACE", "environment", "headrace", "on_a_terminal", "run_all", "succeed"]
 
 HEADRACE = [sys.executable, "-W", "error", "-m", "headrace.cli"]
 
@@ -44,6 +45,24 @@ def succeed(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     done = headrace(*words, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done
+
+
+def on_a_terminal(*words: object, cwd: Path) -> tuple[int, str]:
+    """Run the command with a terminal as its stderr; give the exit code, and what the terminal got."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [*HEADRACE, *map(str, words)],
+        cwd=cwd, stdout=subprocess.DEVNULL, stderr=theirs, env=environment() | {"TERM": "xterm", "COLUMNS": "200"},
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(ours, 65536):
+            seen += piece
+    except OSError:  # Linux's way to say that the other end was closed
+        pass
+    os.close(ours)
+    return child.wait(30), seen.decode()
 
 
 def run_all(rows: list[tuple[str, ...]], cwd: Path) -> list[subprocess.CompletedProcess[str]]:

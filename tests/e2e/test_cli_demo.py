@@ -87,6 +87,10 @@ def test_under_a_memory_limit_of_2_gb_json_gives_what_was_measured(tmp_path: Pat
     check_detection(report["jobs"]["detect"], len(rows))
     with (tmp_path / "here" / "events.csv").open() as file:
         assert list(next(csv.reader(file))) == ["start", "end", "channel", "amplitude", "peak", "time_s"]
+    spectrum = report["jobs"]["spectrum"]
+    assert set(spectrum["contenders"]) == {"headrace", "plain"}
+    assert abs(spectrum["hum_hz"] - 50) <= 1 / 4
+    assert spectrum["rel_error"] <= 3e-7
     assert report["jobs"]["picture"]["path"] == "here/before-after.png"
 
 

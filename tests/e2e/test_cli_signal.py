@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import resource
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.signal
-from command_line import HEADRACE, headrace, run_all, succeed
+from command_line import HEADRACE, headrace, on_a_terminal, run_all, succeed
 
 from headrace import signals
 
@@ -178,13 +177,92 @@ def test_what_fails_in_a_batch_is_summed_up_and_the_rest_is_done(place: Path) ->
     assert sorted(contents(place / "out")) == ["rec.npy", "taps.npy"]
     assert "2 of 4 files" in done.stderr
     assert "error: 2 failed:" in done.stderr
-    assert "cut.npy: " in done.stderr
-    assert "empty.npy: empty.npy is empty" in done.stderr
+    assert "\n  cut.npy " in done.stderr
+    assert "\n  empty.npy is empty" in done.stderr
     assert "Traceback" not in done.stderr
     again = headrace("signal", "convert", "*.npy", "out", "--json", cwd=place)
     assert again.returncode == 1  # the good ones are there by now, and are not replaced without --force
     failures = json.loads(again.stdout)["failures"]
     assert [row["error"] for row in failures] == ["FormatError", "FormatError", "OutputExists", "OutputExists"]
+    assert again.stderr.splitlines()[-1] == "  2 outputs exist, out/rec.npy the first of them: --force replaces them"
+
+
+def test_the_one_report_of_a_batch_is_the_sum_of_its_files(place: Path) -> None:
+    np.save(place / "loud.npy", np.full((1000, 6), 30_000, np.int16))
+    words = ("signal", "convert", "rec.npy", "loud.npy", "out/", "--scale", "1.5", "--out-dtype", "int16")
+    report = json.loads(succeed(*words, "--json", cwd=place).stdout)
+    first, second = report["files"]
+    for name in ("n_samples", "bytes_in", "bytes_out", "clipped"):
+        assert report[name] == first[name] + second[name] > 0
+    assert report["seconds"] >= first["seconds"] + second["seconds"]
+    assert report["output"] == "out"
+    assert set(report) == set(first) - {"input"} | {"files", "failures"}
+    said = succeed(*words, "--force", cwd=place).stderr
+    assert re.fullmatch(r"out: 2 of 2 files, 51,000 samples in .* CPU s, peak .*, 6,000 values clipped\n", said)
+
+
+def test_of_a_batch_that_fails_whole_no_speed_is_told(place: Path) -> None:
+    (place / "a.npy").touch()
+    done = headrace("signal", "convert", "a.npy", "gone.npy", "out/", cwd=place)
+    assert done.returncode == 1
+    lines = ["out: 0 of 2 files", "headrace: error: 2 failed:", "  a.npy is empty: 0 bytes",
+             "  gone.npy: No such file or directory"]  # fmt: skip
+    assert done.stderr.splitlines() == lines
+    report = json.loads(headrace("signal", "convert", "a.npy", "gone.npy", "out/", "--json", cwd=place).stdout)
+    assert (report["n_samples"], report["files"], len(report["failures"])) == (0, [], 2)
+
+
+def test_a_pattern_that_stands_for_one_file_is_a_batch_too(place: Path) -> None:
+    succeed("signal", "convert", "re*.npy", "new", cwd=place)
+    assert (np.load(place / "new" / "rec.npy") == X).all()
+    succeed("signal", "convert", "re*.npy", "one.npy", cwd=place)
+    assert (np.load(place / "one.npy") == X).all()
+    (place / "odd[1].npy").write_bytes((place / "rec.npy").read_bytes())
+    succeed("signal", "convert", "odd[1].npy", "raw", cwd=place)
+    assert (place / "raw").read_bytes() == X.tobytes()
+
+
+def test_a_batch_shows_one_bar_which_says_what_failed_and_a_missing_file_does_not_stop_it(place: Path) -> None:
+    for name in ("b", "c", "d"):
+        with (place / f"{name}.bin").open("wb") as file:
+            file.truncate(40_000_000)
+    (place / "a.bin").touch()
+    np.save(place / "taps.npy", np.ones(4097))
+    words = ("signal", "filter", "a.bin", "b.bin", "gone.bin", "c.bin", "d.bin", "out/")
+    code, seen = on_a_terminal(*words, "--dtype", "int8", "--taps", "taps.npy", "--threads", "1", cwd=place)
+    assert code == 3
+    assert "5 of 5: d.bin, 2 failed" in seen
+    assert "/120.0 MB" in seen
+    assert "gone.bin: No such file or directory" in seen
+    assert sorted(contents(place / "out")) == ["b.npy", "c.npy", "d.npy"]
+
+
+def test_a_batch_says_of_the_largest_files_what_temporary_files_take(place: Path) -> None:
+    for name, count in (("a", 2**17), ("b", 2**17), ("c", 10_000), ("d", 2**18)):
+        np.save(place / f"{name}.npy", np.ones(count, np.float32))
+    done = succeed("signal", "fft", "[a-d].npy", "out/", cwd=place)
+    first, second, last = done.stderr.splitlines()
+    assert re.fullmatch("out/a.npy: takes .* of temporary files in .*", first)
+    assert re.fullmatch("out/d.npy: takes .* of temporary files in .*", second)
+    assert last.startswith("out: 4 of 4 files, ")
+
+
+def test_ctrl_c_ends_a_batch_and_says_what_was_done(place: Path) -> None:
+    for name in ("y.bin", "z.bin"):
+        with (place / name).open("wb") as file:
+            file.truncate(300_000_000)
+    np.save(place / "taps.npy", np.ones(4097))
+    job = ["signal", "filter", "rec.bin", "y.bin", "z.bin", "out/", "--dtype", "int16", "--taps", "taps.npy", "--json"]
+    child = subprocess.Popen([*HEADRACE, *job], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(place.glob("out/.y.npy.*.part")):
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.001)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (130, "")
+    assert err.startswith("out: 1 of 3 files, 300,000 samples in ")
+    assert err.endswith("\nheadrace: interrupted\n")
+    assert sorted(contents(place / "out")) == ["rec.npy"]
 
 
 def test_two_inputs_never_share_an_output(place: Path) -> None:
@@ -448,21 +526,8 @@ def test_the_bar_is_shown_to_a_terminal_and_only_there(place: Path, options: tup
         file.truncate(70_000_000)
     np.save(place / "taps.npy", np.ones(4097))
     job = ["signal", "filter", "long.bin", "o.raw", "--dtype", "int8", "--taps", "taps.npy", "--threads", "1"]
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [*HEADRACE, *job, *options],
-        cwd=place, stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"TERM": "xterm"},
-    )  # fmt: skip
-    os.close(theirs)
-    seen = b""
-    try:
-        while piece := os.read(ours, 65536):
-            seen += piece
-    except OSError:  # Linux's way to say that the other end was closed
-        pass
-    os.close(ours)
-    assert child.wait(30) == 0
-    assert (b"%" in seen) == shown
+    code, seen = on_a_terminal(*job, *options, cwd=place)
+    assert (code, "%" in seen) == (0, shown)
 
 
 # Help

@@ -103,7 +103,7 @@ def test_killed_at_any_moment_of_any_kind_of_run_it_goes_on_to_the_same_bytes(
     assert done.stdout.startswith("ok "), done.stdout
 
 
-@pytest.mark.parametrize("fault", ["claim_more", "forget_state", "skip_rows", "lose_outcomes"])
+@pytest.mark.parametrize("fault", ["claim_more", "claim_seldom", "forget_state", "skip_rows", "lose_outcomes"])
 def test_a_fault_put_in_on_purpose_is_found(
     tmp_path: Path, dice: random.Random, run_victim: Callable[..., Any], fault: str
 ) -> None:

@@ -197,6 +197,7 @@ def test_every_error_is_one_of_ours_and_one_a_stranger_would_catch() -> None:
         "BufferInUse": BufferError,
         "Cancelled": RuntimeError,
         "MissingExtra": ImportError,
+        "NoSuchDevice": RuntimeError,
         "ForkedError": RuntimeError,
     }
     assert {*builtin, "HeadraceError"} == set(errors.__all__)
@@ -294,6 +295,7 @@ MADE: list[errors.HeadraceError] = [
     errors.BufferInUse("in use"),
     errors.Cancelled("cancelled"),
     errors.MissingExtra("missing", extra="plot"),
+    errors.NoSuchDevice("no such device", device="cuda:7"),
     errors.ForkedError("forked"),
 ]
 AGAIN: dict[str, Callable[[Any], Any]] = {

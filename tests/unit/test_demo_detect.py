@@ -142,7 +142,7 @@ def detect(
     cost = Cost(scene.n_samples, 1.0, 1.0, 10.0, 4_000_000, 2_000_000, 1_000_000)
 
     def run_child(arguments: Sequence[str], _: Callable[[float], Any]) -> Cost | Failure:
-        ours = arguments[0].endswith("_demo_detector")
+        ours = arguments[0].endswith("_demo_ours")
         rows = change(right) if ours else right
         out = folder / ("events.csv" if ours else "rival.csv")
         out.write_text("start,end,channel\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))

@@ -163,6 +163,28 @@ struct ResampleJob {
     double* scratch = nullptr;       // see scratch_doubles in resample.cpp; aligned to 64 bytes
 };
 
+// See roots.hpp, which owns the tables: entries (re, im).
+struct RootTables {
+    std::int64_t order = 1;
+    int shift = 0;
+    const double* high = nullptr;
+    const double* low = nullptr;
+};
+
+// See four_step.hpp.
+static constexpr std::int64_t twiddle_run = 16;  // columns whose roots share one of two factors
+struct TwiddleJob {
+    const void* in = nullptr;
+    void* out = nullptr;
+    bool wide = false;  // complex128, else complex64
+    bool inverse = false;
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+    std::int64_t column = 0;  // a multiple of twiddle_run
+    std::int64_t side = 0;
+    RootTables roots;
+};
+
 // One pass of a selection over a contiguous column: values in [hole_lo, hole_hi] are counted, of the others those in [lo, hi] are
 // counted and copied to `kept` in their order, the first `capacity` of them; `kept` has room for 16 more. Values are taken as float32
 // where that holds every value of the type (float, integers up to 16 bits), else as float64; so is what is kept.
@@ -209,6 +231,7 @@ struct KernelTable {
     void (*reference)(const ReferenceJob&);
     void (*delay)(const DelayJob&);
     void (*resample)(const ResampleJob&);
+    void (*twiddle)(const TwiddleJob&);
     void (*sift)(SiftJob&);
     double (*moment)(const MomentJob&);
     bool (*beyond)(const BeyondJob&);  // whether any bit is set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import time
@@ -14,7 +15,10 @@ import click
 
 from headrace.cli._errors import ERROR, PARTIAL, message_of
 from headrace.core.publish import PartFile
-from headrace.core.report import peak_memory
+from headrace.core.report import PeakMemory, RunReport, peak_memory
+from headrace.core.rowflow import RowFlow
+from headrace.core.sizes import format_bytes
+from headrace.core.tempfiles import temporary_folder
 from headrace.errors import HeadraceError, OutputError, OutputExists
 from headrace.signals import opening
 
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headrace.cli._options import RunSettings, SourceOptions
-    from headrace.core.report import RunReport
-    from headrace.core.rowflow import RowFlow
     from headrace.signals import Flow, Recording
 
 __all__ = ["expand", "transform"]
@@ -49,6 +51,7 @@ def transform(
         Names and patterns of the inputs. Several files are a batch, unless ``source.concat``.
     out : str
         The output; for a batch a folder, in which ``NAME.npy``, or of ``settings.format``, is made of each ``NAME.*``.
+        A pattern is a batch even if it stands for one file, unless this is named like a file.
     source : SourceOptions
         How the inputs are read.
     settings : RunSettings
@@ -64,12 +67,12 @@ def transform(
     inputs = expand(words)
     if not settings.force:
         _refuse_recording(inputs, Path(out), source)
-    in_folder = out.endswith(os.sep) or Path(out).is_dir()
+    in_folder = out.endswith(os.sep) or Path(out).is_dir() or (_pattern(words) and not Path(out).suffix)
     if source.concat or (len(inputs) == 1 and not in_folder):
         if settings.format is not None:
             raise click.UsageError(f"--format is for a batch: the format of {out} is what its suffix says")
         with source.open(inputs) as recording:
-            report = _run(recording, out, settings, flow_of, progress=settings.shows_progress)
+            report = _run(recording, out, settings, flow_of, _say, progress=settings.shows_progress)
         if settings.as_json:
             click.echo(json.dumps(report.to_dict()))
         else:
@@ -85,16 +88,30 @@ def _run(
     out: str | Path,
     settings: RunSettings,
     flow_of: Callable[[Recording], Flow | RowFlow],
+    say: Callable[[str, int], object],
     *,
     progress: bool | Callable[..., object] | None,
 ) -> RunReport:
-    """Make the flow and run it; the report has a stage ``design``, the making, which is no part of its seconds."""
+    """Make the flow and run it; the report has a stage ``design``, the making, which is no part of its seconds.
+
+    ``say(words, nbytes)`` is told before how much room temporary files take.
+    """
     PartFile(out, job="", force=settings.force)  # an output that is taken is refused before a filter is designed
     began = time.perf_counter()
     flow = flow_of(recording)
     designing = time.perf_counter() - began
+    samples = flow.flow if isinstance(flow, RowFlow) else flow
+    if samples.temporary_bytes:
+        beside = settings.resume and settings.tmp is None  # where the run that comes next finds them
+        folder = Path(out).absolute().parent if beside else temporary_folder(settings.tmp)
+        taken = samples.temporary_bytes
+        say(f"{out}: takes {format_bytes(taken)} of temporary files in {folder}", taken)
     report = flow.to_file(out, progress=progress, **settings.keywords)
     return replace(report, stage_seconds={**report.stage_seconds, "design": designing})
+
+
+def _say(words: str, nbytes: int) -> None:  # noqa: ARG001 - see `_run`
+    click.echo(words, err=True)
 
 
 def _refuse_recording(inputs: list[Path], out: Path, source: SourceOptions) -> None:
@@ -152,75 +169,130 @@ class _Batch:
     done: list[tuple[Path, RunReport]] = field(default_factory=list)
     before: list[Path] = field(default_factory=list)  # done by the run that this one resumes
     failed: list[tuple[Path, BaseException]] = field(default_factory=list)
+    display: _Display | None = None
+    said_bytes: int = 0
 
     def run(self, pairs: list[tuple[Path, Path]], folder: Path) -> int:
         began = time.perf_counter()
-        display = _Display([(path, path.stat().st_size) for path, _ in pairs]) if self.settings.shows_progress else None
+        if self.settings.shows_progress:
+            self.display = _Display([(path, _size(path)) for path, _ in pairs])
+        ended = False
         try:
             for position, (path, output) in enumerate(pairs):
                 if self.settings.resume and not self.settings.force and output.exists():
                     self.before.append(path)
                     continue
                 try:
-                    self._one(path, output, display.of(position) if display else None)
+                    self._one(path, output, self.display.of(position, len(self.failed)) if self.display else None)
                 except (HeadraceError, OSError, MemoryError, ValueError) as error:
                     self.failed.append((path, error))
-        finally:
-            if display:
-                display.close()
-        self._say(folder, time.perf_counter() - began)
+            ended = True
+        finally:  # Ctrl-C included: what is done is done, and is said
+            if self.display:
+                self.display.close()
+            report = _total([report for _, report in self.done], folder, time.perf_counter() - began)
+            if ended and self.settings.as_json:
+                click.echo(json.dumps(self._summary(report)))
+            else:
+                before = f" and {len(self.before)} done before" if self.before else ""
+                what = f", {report}" if self.done else ""
+                click.echo(f"{folder}: {len(self.done)}{before} of {len(pairs)} files{what}", err=True)
+            self._say_failures()
         return (PARTIAL if self.done or self.before else ERROR) if self.failed else 0
 
     def _one(self, path: Path, output: Path, progress: Callable[..., object] | None) -> None:
         with self.source.open([path]) as recording:
-            report = _run(recording, output, self.settings, self.flow_of, progress=progress)
+            report = _run(recording, output, self.settings, self.flow_of, self._say_bytes, progress=progress)
         self.done.append((path, report))
 
-    def _say(self, folder: Path, seconds: float) -> None:
-        if self.settings.as_json:
-            click.echo(json.dumps(self._summary(folder, seconds)))
+    def _say_bytes(self, words: str, nbytes: int) -> None:
+        """Say what temporary files take, of the first file, and of others that take more."""
+        if nbytes <= self.said_bytes:
+            return
+        self.said_bytes = nbytes
+        if self.display:
+            self.display.say(words)
         else:
-            reports = [report for _, report in self.done]
-            samples, taken = sum(r.n_samples for r in reports), sum(r.bytes_in for r in reports)
-            before = f" and {len(self.before)} done before" if self.before else ""
-            total = len(reports) + len(self.before) + len(self.failed)
-            click.echo(
-                f"{folder}: {len(reports)}{before} of {total} files, {samples:,} samples in "
-                f"{seconds:.2f} s, {taken / seconds / 1e6:,.0f} MB/s",
-                err=True,
-            )
-        if self.failed:
-            lines = [f"  {path}: {message_of(error)}" for path, error in self.failed]
-            label = click.style("error:", fg="red", bold=True)
-            click.echo("\n".join([f"headrace: {label} {len(lines)} failed:", *lines]), err=True)
+            _say(words, nbytes)
 
-    def _summary(self, folder: Path, seconds: float) -> dict[str, Any]:
-        """Sum the reports up under the keys of one report, with the files beside them."""
-        reports = [report for _, report in self.done]
-        stages: Counter[str] = Counter()
-        for report in reports:
-            stages.update(report.stage_seconds)
-        peaks = [report.peak_rss_bytes for report in reports]
-        return {
-            "n_samples": sum(report.n_samples for report in reports),
-            "seconds": seconds,
-            "mb_per_s": sum(report.bytes_in for report in reports) / seconds / 1e6,
-            "cpu_seconds": sum(report.cpu_seconds for report in reports),
-            "peak_rss_bytes": {
-                "total": peak_memory(),
-                "anon": max((peak.anon for peak in peaks), default=0),
-                "file": max((peak.file for peak in peaks), default=0),
-            },
-            "bottleneck": max(stages, key=stages.__getitem__, default=None),
-            "clipped": sum(report.clipped for report in reports),
-            "output": str(folder),
+    def _say_failures(self) -> None:
+        if not self.failed:
+            return
+        taken = [
+            error.path for _, error in self.failed if isinstance(error, OutputExists) and Path(error.path).exists()
+        ]
+        lines = []
+        for path, error in self.failed:
+            message = message_of(error)
+            if len(taken) == 1 or not (isinstance(error, OutputExists) and error.path in taken):
+                lines.append(message if message.startswith(str(path)) else f"{path}: {message}")
+        if len(taken) > 1:
+            lines.append(f"{len(taken)} outputs exist, {taken[0]} the first of them: --force replaces them")
+        label = click.style("error:", fg="red", bold=True)
+        click.echo("\n  ".join([f"headrace: {label} {len(self.failed)} failed:", *lines]), err=True)
+
+    def _summary(self, report: RunReport) -> dict[str, Any]:
+        """Put the files beside their sum."""
+        return report.to_dict() | {
             "done_before": [str(path) for path in self.before],
-            "files": [{"input": str(path)} | report.to_dict() for path, report in self.done],
+            "files": [{"input": str(path)} | each.to_dict() for path, each in self.done],
             "failures": [
                 {"input": str(path), "error": type(error).__name__, "message": message_of(error)}
                 for path, error in self.failed
             ],
         }
+
+
+def _total(reports: list[RunReport], folder: Path, seconds: float) -> RunReport:
+    """Sum reports up as that of one run, which took so long; the bottleneck is what limited it longest."""
+    stages, stalls, limits = Counter[str](), Counter[str](), Counter[str]()
+    for report in reports:
+        stages.update(report.stage_seconds)
+        stalls.update(report.stall_seconds)
+        limits[report.bottleneck] += report.seconds  # type: ignore[assignment]  # a counter adds up what it is given
+    peaks = [report.peak_rss_bytes for report in reports]
+    busy = sum(report.seconds for report in reports)
+
+    def total(name: str) -> Any:
+        return sum(getattr(report, name) for report in reports)
+
+    def most(name: str) -> Any:
+        return max((getattr(report, name) for report in reports), default=0)
+
+    return RunReport(
+        n_samples=total("n_samples"),
+        seconds=seconds,
+        mb_per_s=total("bytes_in") / seconds / 1e6,
+        cpu_seconds=total("cpu_seconds"),
+        peak_rss_bytes=PeakMemory(
+            peak_memory(), max((peak.anon for peak in peaks), default=0), max((peak.file for peak in peaks), default=0)
+        ),
+        bottleneck=max(limits, key=limits.__getitem__, default=""),
+        efficiency=sum(report.efficiency * report.seconds for report in reports) / busy if busy else 0.0,
+        stage_seconds=dict(stages),
+        stall_seconds=dict(stalls),
+        bytes_in=total("bytes_in"),
+        bytes_out=total("bytes_out"),
+        clipped=total("clipped"),
+        threads=most("threads"),
+        chunk_samples=most("chunk_samples"),
+        memory_bytes=most("memory_bytes"),
+        output=str(folder),
+        n_rows=total("n_rows"),
+    )
+
+
+def _pattern(words: Sequence[str]) -> bool:
+    """Say whether any of the words is a pattern, and not a file of that name."""
+    return any(glob.has_magic(word) and not Path(word).exists() for word in words)
+
+
+def _size(path: Path) -> int:
+    """Give a file's bytes, for the bar; none of one that is not there, of which its turn will tell."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class _Display:
@@ -232,11 +304,11 @@ class _Display:
         self._began = time.monotonic()
         self._bar: Any = None
 
-    def of(self, position: int) -> Callable[[int, int | None, RunReport], None]:
-        """Give the callback for one file."""
+    def of(self, position: int, failed: int) -> Callable[[int, int | None, RunReport], None]:
+        """Give the callback for one file, before which so many have failed."""
         path, size = self._sizes[position]
         before = sum(size for _, size in self._sizes[:position])
-        label = f"{position + 1} of {len(self._sizes)}: {path.name}"
+        label = f"{position + 1} of {len(self._sizes)}: {path.name}" + (f", {failed} failed" if failed else "")
 
         def update(done: int, total: int | None, report: RunReport) -> None:  # noqa: ARG001 - Flow's signature
             if self._bar is None and time.monotonic() - self._began > 0.5:
@@ -245,6 +317,13 @@ class _Display:
                 self._bar.update(0, description=label, completed=before + size * (done / total if total else 1))
 
         return update
+
+    def say(self, words: str) -> None:
+        """Put words above the bar."""
+        if self._bar is None:
+            click.echo(words, err=True)
+        else:
+            self._bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self) -> None:
         from rich.console import Console

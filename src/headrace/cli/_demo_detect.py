@@ -46,7 +46,7 @@ class DetectJob:
         results = {
             "headrace": self._one(
                 stage("headrace finds events, in a budget of 64 MB"), scene, part_of(scene), events,
-                ["headrace.cli._demo_detector", str(filtered), settings, str(events), str(FS)],
+                ["headrace.cli._demo_ours", "detect", str(filtered), settings, str(events), str(FS)],
             )
         }  # fmt: skip
         ours = results["headrace"]

@@ -84,6 +84,19 @@ def detect(filtered: str, settings: str, out: str, n_samples: int, n_channels: i
     return job
 
 
+def spectrum(recording: str, channel: str, out: str, n_samples: int, n_channels: int) -> Callable[[], None]:
+    """Read one channel, transform it, save the spectrum."""
+    import numpy as np
+    from scipy.fft import rfft
+
+    def job() -> None:
+        x = np.memmap(recording, np.int16, "r", shape=(n_samples, n_channels))[:, int(channel)].astype(np.float32)
+        _tell({"done": 0.3})
+        np.save(out, rfft(x))
+
+    return job
+
+
 def _runs(beyond: Array, gap: int) -> Iterator[tuple[int, int]]:
     """Give first and last (exclusive) of each run of True; runs at most `gap` apart are one."""
     import numpy as np
@@ -99,18 +112,19 @@ def _runs(beyond: Array, gap: int) -> Iterator[tuple[int, int]]:
 def main(name: str, *arguments: str) -> None:
     """Run one rival and print what it took."""
     source, settings, out, n_samples, n_channels = arguments
-    make, itemsize = {"plain": (plain, 2), "loop": (loop, 2), "detect": (detect, 4)}[name]
+    make, itemsize = {"plain": (plain, 2), "loop": (loop, 2), "detect": (detect, 4), "spectrum": (spectrum, 2)}[name]
     job = make(source, settings, out, int(n_samples), int(n_channels))
     watch = _Watch()
     began, cpu = time.perf_counter(), time.process_time()
     job()
+    channels = 1 if name == "spectrum" else int(n_channels)
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
     anon, file = watch.close()
     _tell(
         {
             "n_samples": int(n_samples),
             "seconds": seconds,
-            "mb_per_s": int(n_samples) * int(n_channels) * itemsize / seconds / 1e6,
+            "mb_per_s": int(n_samples) * channels * itemsize / seconds / 1e6,
             "cpu_seconds": cpu_seconds,
             "peak_rss_bytes": {"total": peak_memory(), "anon": anon, "file": file},
         }

@@ -161,7 +161,7 @@ _RUN = (
                       "outputs that exist are left alone."),
     click.option("--durable", is_flag=True, help="Flush the output to the disk before it appears."),
     click.option("--tmp", type=click.Path(exists=True, file_okay=False, writable=True), metavar="DIR",
-                 help="Folder for temporary files, which --zero-phase and detect may need [default: the system's]."),
+                 help="Folder for temporary files, which fft, --zero-phase and detect need [default: the system's]."),
     click.option("--executor", default="threads", show_default=True, metavar="NAME",
                  help="Who does the work: threads, serial, or an installed engine."),
     click.option("--json", "as_json", is_flag=True, help="Print the run report as one JSON object on stdout."),

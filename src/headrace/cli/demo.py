@@ -15,6 +15,7 @@ from headrace.cli._demo_detect import DetectJob
 from headrace.cli._demo_filter import FilterJob
 from headrace.cli._demo_job import Job, Outcome, Stage
 from headrace.cli._demo_picture import PictureJob
+from headrace.cli._demo_spectrum import SpectrumJob
 from headrace.cli._help import examples
 from headrace.cli._options import size_type
 from headrace.core.machine import memory_available
@@ -24,7 +25,7 @@ from headrace.errors import OutputError, OutputExists
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-JOBS: list[Job] = [FilterJob(), DetectJob(), PictureJob()]
+JOBS: list[Job] = [FilterJob(), DetectJob(), SpectrumJob(), PictureJob()]
 """The jobs, in the order in which they run; a new one is added here."""
 
 _MARK = "made-by-headrace-demo.txt"
@@ -51,11 +52,12 @@ _DISK_NEEDS = 5  # bytes on the disk for each of the recording: itself, and two 
 def command(
     ctx: click.Context, /, *, out: Path, size: int | None, keep: bool, as_json: bool, no_progress: bool
 ) -> None:
-    """Filter a recording bigger than the budget, find its events, and compare with the usual ways.
+    """Filter a recording bigger than the budget, find its events, transform it, and compare with the usual ways.
 
     Makes a recording of 16 channels with events at known places. Band-passes it with headrace, with plain
-    NumPy/SciPy and with a chunk loop written by hand, and finds the events with headrace and with such a loop,
-    each in a process of its own; then compares time, memory, exactness, and the events found with those planted.
+    NumPy/SciPy and with a chunk loop written by hand, finds the events with headrace and with such a loop, and
+    transforms a whole channel with headrace and in memory, each in a process of its own; then compares time,
+    memory, exactness, and the events found with those planted.
     Ways that would take long do the first 400 MB, and the tables say so.
 
     Takes about a minute. Exits with 1 if headrace is not exact or does not find each planted event exactly once.

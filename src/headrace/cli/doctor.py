@@ -144,7 +144,7 @@ def _native() -> Row:
     return Row("native core", OK, "; ".join(["built", *facts]), required=True)
 
 
-_IN_USE = ("arrow", "cli", "plot", "signals")  # the other extras belong to jobs that are to come
+_IN_USE = ("arrow", "cli", "plot", "signals", "torch")  # the other extras belong to jobs that are to come
 
 
 def _extras() -> Iterator[Row]:

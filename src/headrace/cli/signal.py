@@ -1,4 +1,4 @@
-"""``headrace signal``: filter, search, resample, convert and draw recordings bigger than memory."""
+"""``headrace signal``: filter, transform, search, resample, convert and draw recordings bigger than memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from headrace.cli._batch import transform
 from headrace.cli._detect import detect_command
+from headrace.cli._fft import fft_command, ifft_command
 from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, inputs_argument, run_options, source_options
 from headrace.cli._plot import plot_command
@@ -24,7 +25,7 @@ from headrace.signals.operators import Resample
     )
 )
 def command() -> None:
-    """Filter, search, resample, convert and draw recordings bigger than memory, exactly, in a byte budget.
+    """Filter, transform, search and draw recordings bigger than memory, exactly, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
     shape (n,) or (n, channels), OUT ending in .wav is a WAV file, and one ending in .bin, .dat, .raw, the
@@ -83,5 +84,7 @@ def resample_command(
 
 
 command.add_command(detect_command)
+command.add_command(fft_command)
 command.add_command(filter_command)
+command.add_command(ifft_command)
 command.add_command(plot_command)

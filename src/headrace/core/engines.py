@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.falling import FallingEngine
-from headrace.core.operator import TwoWay, Windowed
+from headrace.core.operator import Transform, TwoWay, Windowed
+from headrace.core.prepare import Feed, Preparation
 from headrace.core.pull import PullEngine
 from headrace.core.pulled_blocks import PulledBlocks
 from headrace.core.push import PushEngine
 from headrace.core.pushed_blocks import PushedBlocks
-from headrace.core.source import Source
-from headrace.core.survey import SurveyedBlocks, SurveyedChunks, SurveyedSink
+from headrace.core.source import Source, row_reader
+from headrace.core.spool import Spool
+from headrace.core.survey import Survey, SurveyedBlocks, SurveyedChunks, SurveyedSink
+from headrace.core.transform import TransformSource
 from headrace.core.twoway import TwoWaySource
 from headrace.errors import SchemaError
 
@@ -26,25 +29,25 @@ if TYPE_CHECKING:
     from headrace.core.operator import Operator
     from headrace.core.source import StreamSource
 
-__all__ = ["block_engine", "check_order", "chunk_engine", "sink_engine"]
+__all__ = ["block_engine", "check_order", "chunk_engine", "sink_engine", "temporary_bytes"]
 
 
 def chunk_engine(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> ChunkEngine:
     """Make the engine that hands over what a row of operators gives, in order; it has not begun."""
-    twice, rest = _two_way_head(source, operators)
-    if twice is not None:
-        return SurveyedChunks(twice, chunk_engine(twice, rest, means), means)
+    head = _prepared_head(source, operators, means)
+    if head is not None:
+        return SurveyedChunks(head.survey, chunk_engine(head.source, head.rest, means))
     return _plain_engine(source, operators, means, in_order=True)
 
 
 def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> SinkEngine:
     """Make the engine that writes what a row of operators gives, in any order; it has not begun."""
-    twice, rest = _two_way_head(source, operators)
-    if twice is not None:
-        tail = _all_windowed(rest)
-        if tail is not None and FallingEngine.serves(twice, tail):
-            return FallingEngine(twice, tail, means)
-        return SurveyedSink(twice, sink_engine(twice, rest, _inside(means)), means)
+    head = _prepared_head(source, operators, means)
+    if head is not None:
+        tail = _all_windowed(head.rest)
+        if tail is not None and isinstance(head.source, TwoWaySource) and FallingEngine.serves(head.source, tail):
+            return FallingEngine(head.source, tail, means)
+        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, _within(means, "then")))
     return _plain_engine(source, operators, means, in_order=False)
 
 
@@ -52,9 +55,9 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
     """Choose and make the engine that runs a block function over a flow; it has not begun."""
 
     def of(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> BlockEngine:
-        twice, rest = _two_way_head(source, operators)
-        if twice is not None:
-            return SurveyedBlocks(twice, of(twice, rest, _inside(means)), means)
+        head = _prepared_head(source, operators, means)
+        if head is not None:
+            return SurveyedBlocks(head.survey, of(head.source, head.rest, _within(means, "then")))
         windowed = _all_windowed(operators)
         if isinstance(source, Source) and windowed is not None:
             return PulledBlocks(source, windowed, function, flow.spec, means)
@@ -64,9 +67,9 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
     return of(flow.source, flow.operators, means)
 
 
-def _inside(means: Means) -> Means:
-    """Give an engine behind a survey names of its own in the journal."""
-    return replace(means, journal=means.journal.within("then"))
+def _within(means: Means, name: str) -> Means:
+    """Give an engine beside another names of its own in the journal."""
+    return replace(means, journal=means.journal.within(name))
 
 
 def _plain_engine(
@@ -78,14 +81,61 @@ def _plain_engine(
     return PushEngine(source, operators, means)
 
 
-def _two_way_head(
-    source: Source | StreamSource, operators: Sequence[Operator]
-) -> tuple[TwoWaySource | None, Sequence[Operator]]:
-    """Make one source of everything up to the first two-way operator; give it, if there is one, and what follows."""
+@dataclass(frozen=True)
+class _Head:
+    """The first of a row of operators that goes over the signal more than once, and what comes before it.
+
+    Attributes
+    ----------
+    source : TwoWaySource or TransformSource
+        What they deliver, after the survey.
+    survey : Survey or Preparation
+        The passes before that.
+    rest : sequence of Operator
+        What follows.
+    """
+
+    source: TwoWaySource | TransformSource
+    survey: Survey | Preparation
+    rest: Sequence[Operator]
+
+
+def _prepared_head(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> _Head | None:
+    if not isinstance(source, Source):
+        return None
     for place, operator in enumerate(operators):
-        if isinstance(operator, TwoWay) and isinstance(source, Source):
-            return TwoWaySource(source, _all_windowed(operators[:place]) or [], operator), operators[place + 1 :]
-    return None, operators
+        before, rest = operators[:place], operators[place + 1 :]
+        if isinstance(operator, TwoWay):
+            twice = TwoWaySource(source, _all_windowed(before) or [], operator)
+            return _Head(twice, Survey(twice, means), rest)
+        if isinstance(operator, Transform):
+            feed = None
+            if before or row_reader(source) is None:
+                feed = _feed(source, before, means)
+            transformed = TransformSource(feed.spool if feed else source, operator)
+            return _Head(transformed, Preparation(transformed, means, feed), rest)
+    return None
+
+
+def _feed(source: Source, operators: Sequence[Operator], means: Means) -> Feed:
+    """Make what writes a row of operators' output into a spool."""
+    spec = source.spec
+    for operator in operators:
+        spec = operator.plan(spec).out
+    feeding = replace(_within(means, "feed"), dtype=spec.dtype, bits=None, chunk=None)
+    return Feed(sink_engine(source, operators, feeding), Spool(spec, source, means.tmp, means.journal))
+
+
+def temporary_bytes(source: Source | StreamSource, operators: Sequence[Operator]) -> int:
+    """Count the bytes of temporary files that the transforms in a row of operators take."""
+    total, spec, plain = 0, source.spec, isinstance(source, Source) and row_reader(source) is not None
+    for operator in operators:
+        plan = operator.plan(spec)
+        if isinstance(operator, Transform):
+            spooled = 0 if plain else (spec.n or 0) * spec.sample_bytes
+            total += spooled + sum(operator.transform(plan).files)
+        spec, plain = plan.out, False
+    return total
 
 
 def check_order(source: Source | StreamSource, operators: Sequence[Operator]) -> None:
@@ -94,18 +144,26 @@ def check_order(source: Source | StreamSource, operators: Sequence[Operator]) ->
     Raises
     ------
     SchemaError
-        If a two-way operator works on a stream, or comes after an operator that carries state.
+        If a two-way operator or a transform works on a stream, a two-way operator comes after one that carries state,
+        or a transform is to work on a signal with gaps.
     """
     for place, operator in enumerate(operators):
-        if not isinstance(operator, TwoWay):
+        if not isinstance(operator, (TwoWay, Transform)):
             continue
         if not isinstance(source, Source):
             raise SchemaError(
                 f"{operator!r} goes over the signal twice, and this one comes once, as a stream: record it to a file, "
-                "then filter that"
+                "then work on that"
             )
+        if isinstance(operator, Transform):
+            if len(source.segments) > 1:
+                raise SchemaError(
+                    f"{operator!r} takes one signal without gaps, and {source!r} has {len(source.segments)} segments: "
+                    "work on each of them, or join what continues each other with concat(..., contiguous=True)"
+                )
+            continue
         for before in operators[:place]:
-            if not isinstance(before, (Windowed, TwoWay)):
+            if not isinstance(before, (Windowed, TwoWay, Transform)):
                 raise SchemaError(
                     f"{operator!r} goes over the signal twice, and cannot follow {before!r}, which carries state: put "
                     "it first, or write what comes before it to a file"

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headrace import _native
 from headrace.core.closeable import Closeable
 from headrace.core.forks import renew_lock_in_child
 from headrace.errors import FormatError, SourceChanged, SourceIOError
 
 if TYPE_CHECKING:
+    from headrace.core.arrays import Array
     from headrace.core.span import Span
 
 __all__ = ["FileIdentity", "FileReader", "regular_file"]
@@ -147,6 +149,19 @@ class FileReader(Closeable):
         finally:
             self._leave()
 
+    def read_rows(self, rows: Array, offset: int, stride: int, span: Span | None = None) -> None:
+        """Fill each ``rows[i]``, of a C-contiguous array, from byte ``offset + i * stride``; see `read_into`."""
+        fd = self._enter()
+        try:
+            failed = _native.read_rows(fd, offset, stride, rows)
+            if failed > 0:
+                raise self._failed(rows.nbytes, offset, span, OSError(failed, os.strerror(failed)))
+            self._check(fd, offset, span)
+            if failed:
+                raise self._changed("ended early", offset, span)
+        finally:
+            self._leave()
+
     def verify(self, span: Span | None = None) -> None:
         """Raise `SourceChanged` unless the file still is what was opened."""
         fd = self._enter()
@@ -183,15 +198,18 @@ class FileReader(Closeable):
         try:
             return os.preadv(fd, [view], offset)
         except OSError as error:
-            where = f" while reading samples {span}" if span else ""
-            raise SourceIOError(
-                f"{self.path}: reading {len(view)} bytes at byte {offset} failed{where}: "
-                f"{error.strerror or error}; check the storage",
-                path=self.path,
-                offset=offset,
-                span=_pair(span),
-                errno=error.errno,
-            ) from error
+            raise self._failed(len(view), offset, span, error) from error
+
+    def _failed(self, count: int, offset: int, span: Span | None, error: OSError) -> SourceIOError:
+        where = f" while reading samples {span}" if span else ""
+        return SourceIOError(
+            f"{self.path}: reading {count} bytes at byte {offset} failed{where}: {error.strerror or error}; "
+            "check the storage",
+            path=self.path,
+            offset=offset,
+            span=_pair(span),
+            errno=error.errno,
+        )
 
     def _check(self, fd: int, offset: int | None, span: Span | None) -> None:
         status, known = os.fstat(fd), self.identity

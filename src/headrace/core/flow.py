@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from headrace.core.arrow import arrow_chunks
-from headrace.core.engines import check_order
-from headrace.core.operator import Operator, Stateful, TwoWay, Windowed
+from headrace.core.engines import check_order, temporary_bytes
+from headrace.core.operator import Operator, Stateful, Transform, TwoWay, Windowed
 from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
@@ -64,7 +64,8 @@ class SampleFlow:
     chunk : int
         Output samples per chunk, to override the choice made from the budget; changes no byte of the output.
     tmp : str or path-like
-        Folder for temporary files, by default the system's; needed by operators that go over a signal twice.
+        Folder for temporary files, by default the system's; needed by operators that go over a signal twice,
+        and by transforms.
     out_dtype : dtype-like
         Deliver in another dtype. Integers are rounded half to even and saturated, NaN becomes 0, and the values that
         did not fit are counted in the report. ``"int24"`` is int32 within 24 bits, which .wav files store in 3 bytes.
@@ -72,10 +73,10 @@ class SampleFlow:
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
         for operator in operators:
-            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful, TwoWay)):
+            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful, TwoWay, Transform)):
                 raise SchemaError(
-                    f"{operator!r} is not an operator, an object with plan() and apply(), step() or backward(): "
-                    "make one of a class by calling it, wrap a function in headrace.signals.Map"
+                    f"{operator!r} is not an operator, an object with plan() and apply(), step(), backward() or "
+                    "transform(): make one of a class by calling it, wrap a function in headrace.signals.Map"
                 )
         check_order(source, operators)
         self._source = source
@@ -108,6 +109,11 @@ class SampleFlow:
     def n_samples(self) -> int | None:
         """Samples of output, ``None`` if the source does not know its length."""
         return self._lengths()[-1]
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Bytes of temporary files that the transforms among the operators take; see ``tmp=``."""
+        return temporary_bytes(self._source, self._operators)
 
     @property
     def spec(self) -> Spec:
@@ -206,14 +212,10 @@ class SampleFlow:
 
         Raises
         ------
-        OutputExists
-            If the file exists and `force` is false, or another run is writing it.
-        OutputError
-            If there is no room for it, or it is the input.
-        JournalMismatch
-            If a killed run has left a journal of another job; says what differs.
-        FormatError
-            If that journal is damaged.
+        OutputExists, OutputError
+            If the file exists and `force` is false; if there is no room for it, or it is the input.
+        JournalMismatch, FormatError
+            If a killed run has left a journal of another job, which says what differs, or a damaged one.
         SchemaError
             If what is to be resumed comes as a stream, or the format cannot be resumed.
         BudgetTooSmall, SourceChanged, SourceIOError

@@ -4,7 +4,7 @@ An operator is an immutable description, such as a filter's taps. Given what flo
 `Plan`: what flows out, on which fixed *grid* its arithmetic runs, and which input samples (*halo*, rate) each output
 needs. The engine then calls it with exactly those samples, from any thread, in any order, any number of times.
 
-Three kinds exist, told apart by the method they have:
+Four kinds exist, told apart by the method they have:
 
 `Windowed`
     ``apply(plan, window, out)``: output cells are a pure function of a window of input. Runs in parallel.
@@ -12,6 +12,8 @@ Three kinds exist, told apart by the method they have:
     ``step(plan, state, window, out) -> state``: the next state is a pure function of the last. Runs in order.
 `TwoWay`
     ``forward`` and ``backward``: over the stream, and back over what that gave. Only the states between cells are kept.
+`Transform`
+    ``transform(plan)``: every output takes all of the input. Passes over temporary files, then read by position.
 
 Why a grid: floating-point results depend on how sums are grouped. A grid that belongs to the operator, and not
 to the chunk or the thread, is what makes the output bytes the same for every chunk size, thread count and budget.
@@ -28,8 +30,9 @@ from headrace.core.span import Halo, Span
 if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
+    from headrace.core.transform import Transformation
 
-__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "TwoWay", "Widens", "Windowed"]
+__all__ = ["Operator", "Plan", "Spec", "State", "Stateful", "Transform", "TwoWay", "Widens", "Windowed"]
 
 State: TypeAlias = Any
 """What a `Stateful` operator carries from one step to the next. Arrays, numbers, strings, tuples and dicts of those,
@@ -259,4 +262,13 @@ class TwoWay(Operator, Protocol):
         channels : slice or None
             Which channels the states are about, and are to be filled; ``None`` for all.
         """
+        ...
+
+
+@runtime_checkable
+class Transform(Operator, Protocol):
+    """An operator each of whose outputs takes all of the input, such as a Fourier transform of the whole."""
+
+    def transform(self, plan: Plan) -> Transformation:
+        """Make the passes of one run, which begin when the whole input can be read by position."""
         ...

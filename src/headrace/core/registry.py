@@ -7,8 +7,9 @@ A package offers a provider as an entry point in the group ``headrace.<kind>``, 
 
 Kinds in use: ``source`` (by file suffix, ``open(path, **options)``), ``sink`` (by file suffix, ``sink(path,
 **options)``), ``table`` (by file suffix, a sink for rows, ``table(path, **options)``), ``table_reader`` (by file
-suffix, ``reader(path)``) and ``executor`` (by name, ``executor(name, threads)``). Entry points are read once, on the
-first question that the providers registered in this process do not answer.
+suffix, ``reader(path)``), ``device`` (by kind, ``device(name)``) and ``executor`` (by name, ``executor(name,
+threads)``). Entry points are read once, on the first question that the providers registered in this process do not
+answer.
 """
 
 from __future__ import annotations

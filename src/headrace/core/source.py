@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from headrace.core.arrays import Array
     from headrace.core.operator import Spec
     from headrace.core.span import Span
 
-__all__ = ["Source", "StreamSource"]
+__all__ = ["RowReader", "Source", "StreamSource", "row_reader"]
+
+RowReader: TypeAlias = "Callable[[int, int, Array], None]"
+"""``read(start, apart, rows)`` fills each ``rows[i]``, C-contiguous, with the samples from ``start + i * apart`` on."""
 
 
 @runtime_checkable
@@ -37,6 +40,8 @@ class Source(Protocol):
     resident : ndarray or None, optional
         All that `read` can deliver, where it lies in memory just so: contiguous, of dtype ``spec.dtype``. It may then
         be looked at in place of being read, and must not change during a run.
+    row_reader : method, optional
+        ``row_reader()`` gives a `RowReader` if reading short stretches that lie apart is cheap, else ``None``.
     """
 
     @property
@@ -85,3 +90,9 @@ class StreamSource(Protocol):
     def __iter__(self) -> Iterator[Array]:
         """Yield arrays of shape ``(any, *spec.shape)`` and dtype ``spec.dtype``."""
         ...
+
+
+def row_reader(source: Source) -> RowReader | None:
+    """Give a source's `RowReader`, if it has one."""
+    own: Callable[[], RowReader | None] | None = getattr(source, "row_reader", None)
+    return own() if own else None

@@ -1,4 +1,4 @@
-"""Engines that begin when both passes have been over a two-way source, which they then read by position."""
+"""Engines that begin when passes have been over a source, which they then read by position."""
 
 from __future__ import annotations
 
@@ -15,17 +15,30 @@ if TYPE_CHECKING:
     from headrace.core.blockwise import Outcome
     from headrace.core.budget import Budget
     from headrace.core.chunk import Chunk
-    from headrace.core.engine import Means
     from headrace.core.executors import Closing
     from headrace.core.operator import State
+    from headrace.core.prepare import Preparation
     from headrace.core.sinks import Gate
-    from headrace.core.twoway import TwoWaySource
 
-__all__ = ["SurveyedBlocks", "SurveyedChunks", "SurveyedSink"]
+__all__ = ["Survey", "SurveyedBlocks", "SurveyedChunks", "SurveyedSink"]
 
 
-class _Survey(Passes):
-    """Both passes, for what they leave behind in the source."""
+class Survey(Passes):
+    """Both passes over a two-way source, for what they leave behind in it."""
+
+    def smallest_with(self, inner: Engine) -> int:
+        """Bytes of the smallest budget that this and `inner` can run in."""
+        return self.smallest + inner.smallest
+
+    def begin(self, budget: Budget, inner: Engine) -> None:
+        """Reserve for both; see `Engine.begin`."""
+        self.reserve(budget, inner.smallest)
+        inner.begin(budget)
+
+    def close(self) -> None:
+        """Give the memory back, and let go of the states. May be called twice."""
+        super().close()
+        self._source.close()
 
     def run(self) -> None:
         """Run both."""
@@ -44,37 +57,32 @@ _Engine = TypeVar("_Engine", bound=Engine)
 
 
 class _Surveyed(Generic[_Engine]):
-    """An engine behind a survey.
+    """An engine behind passes.
 
     Parameters
     ----------
-    source : TwoWaySource
-        What is gone over.
+    survey : Survey or Preparation
+        The passes.
     inner : Engine
-        Reads it.
-    means : Means
-        Executor, meter and threads.
+        Reads what they leave behind.
     """
 
-    def __init__(self, source: TwoWaySource, inner: _Engine, means: Means) -> None:
-        self._source, self._inner = source, inner
-        self._survey = _Survey(source, means)
+    def __init__(self, survey: Survey | Preparation, inner: _Engine) -> None:
+        self._survey, self._inner = survey, inner
 
     @property
     def smallest(self) -> int:
         """See `Engine.smallest`."""
-        return self._survey.smallest + self._inner.smallest
+        return self._survey.smallest_with(self._inner)
 
     def begin(self, budget: Budget) -> None:
         """See `Engine.begin`."""
-        self._survey.reserve(budget, self._inner.smallest)
-        self._inner.begin(budget)
+        self._survey.begin(budget, self._inner)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._inner.close()
         self._survey.close()
-        self._source.close()
 
 
 class SurveyedSink(_Surveyed[SinkEngine]):
@@ -112,7 +120,7 @@ class SurveyedChunks(_Surveyed[ChunkEngine]):
 class _After:
     """Chunks that begin after the survey; survives `RingStarved`, as a generator would not."""
 
-    def __init__(self, survey: _Survey, inner: ChunkEngine) -> None:
+    def __init__(self, survey: Survey | Preparation, inner: ChunkEngine) -> None:
         self._survey, self._inner = survey, inner
         self._chunks: Closing[Chunk] | None = None
 

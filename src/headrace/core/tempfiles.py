@@ -6,6 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+from headrace import _native
 from headrace.core.files import FileIdentity
 from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError
@@ -13,6 +14,8 @@ from headrace.errors import OutputError
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
+
+    from headrace.core.arrays import Array
 
 __all__ = ["NamedFile", "ScratchFile", "UnnamedFile", "temporary_folder"]
 
@@ -83,6 +86,20 @@ class ScratchFile:
             if isinstance(error, OutputError):
                 raise
             raise self._failed("cannot be read", error) from error
+
+    def write_rows(self, rows: Array, offset: int, stride: int) -> None:
+        """Write each ``rows[i]``, of a C-contiguous array, to byte ``offset + i * stride``; see `write`."""
+        failed = _native.write_rows(self._fd, offset, stride, rows)
+        if failed:
+            raise self._failed(f"did not take {format_bytes(rows.nbytes)}", OSError(failed, os.strerror(failed)))
+
+    def read_rows(self, rows: Array, offset: int, stride: int) -> None:
+        """Fill each ``rows[i]``, of a C-contiguous array, from byte ``offset + i * stride``; see `read`."""
+        failed = _native.read_rows(self._fd, offset, stride, rows)
+        if failed < 0:
+            raise OutputError(f"{self._place}: {self._purpose} lost its end", path=self._place)
+        if failed:
+            raise self._failed("cannot be read", OSError(failed, os.strerror(failed)))
 
     def close(self) -> None:
         """Let go of it. May be called twice."""

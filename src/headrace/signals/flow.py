@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from headrace.core.device import find_device
+from headrace.core.device_chunks import DeviceChunks
 from headrace.core.flow import SampleFlow
 from headrace.core.rowflow import RowFlow
+from headrace.core.run import Chunks, RunKeywords, RunOptions
+from headrace.core.source import Source
 from headrace.errors import SchemaError
 from headrace.signals.events import detector as function_detector
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.blockwise import Tabulates
     from headrace.core.operator import Operator
-    from headrace.core.source import Source, StreamSource
+    from headrace.core.source import StreamSource
 
 __all__ = ["Flow"]
 
@@ -44,6 +48,51 @@ class Flow(SampleFlow):
     def pipe(self, *operators: Operator) -> Flow:
         """Make a flow with more operators at its end."""
         return Flow(self.source, (*self.operators, *operators), t0=self.t0)
+
+    def iter(self, *, device: str, **options: Unpack[RunKeywords]) -> DeviceChunks:
+        """Iterate over the output in order, as tensors on a device; needs PyTorch.
+
+        Parameters
+        ----------
+        device : str
+            ``"cuda"``, ``"cuda:1"`` or ``"cpu"``.
+        **options
+            See `headrace.core.flow.SampleFlow`. `memory` has the staging buffers counted in it, 1 MiB. The tensors are
+            the caller's and do not count: at most two chunks on a GPU beside what the caller keeps.
+
+        Returns
+        -------
+        DeviceChunks
+            An iterator of `headrace.core.device.DeviceChunk`, and a context manager.
+
+        Raises
+        ------
+        SchemaError
+            If no device has such a name, or PyTorch no such dtype.
+        MissingExtra
+            If PyTorch is not installed.
+        NoSuchDevice
+            If this machine has no such device.
+        BudgetTooSmall
+            From ``next``: if not even one thread fits into `memory` beside the staging buffers.
+
+        Notes
+        -----
+        To a GPU the samples go through pinned memory, on a CUDA stream of their own, and the next chunk is under way
+        while one is worked on; of a stream, which may be live, none is waited for before one is handed over. The host
+        does not wait: work that the caller starts on its current CUDA stream waits for the samples there. A caller that
+        uses a tensor on further streams tells torch so (``tensor.record_stream``).
+
+        Examples
+        --------
+        >>> import numpy as np, headrace
+        >>> rec = headrace.signals.from_array(np.ones((9, 4), "float32"), fs=1000)
+        >>> [chunk.tensor.sum().item() for chunk in rec.pipe().iter(device="cpu", chunk=5)]
+        [20.0, 16.0]
+        """
+        found, chosen = find_device(device), RunOptions.of(self, options)
+        found.check(chosen.dtype)
+        return DeviceChunks(Chunks(self, chosen), found, chosen.budget, ahead=isinstance(self.source, Source))
 
     def tabulate(self, function: Tabulates[Any]) -> RowFlow:
         """Make a flow of rows: one table of what a function of fixed blocks finds.

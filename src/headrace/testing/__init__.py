@@ -7,7 +7,7 @@ Nothing here needs pytest; a check that fails raises `AssertionError`. The hypot
 from headrace.testing.executors import RepeatingExecutor, check_executor
 from headrace.testing.faults import TriggeredSource, no_leaks
 from headrace.testing.operators import check_operator, relative_error
-from headrace.testing.reference import BlockMean, CumulativeSum, DoubleSum, WindowSums
+from headrace.testing.reference import BlockMean, CumulativeSum, DoubleSum, Reversal, WindowSums
 from headrace.testing.sources import check_source, from_reads
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "CumulativeSum",
     "DoubleSum",
     "RepeatingExecutor",
+    "Reversal",
     "TriggeredSource",
     "WindowSums",
     "check_executor",

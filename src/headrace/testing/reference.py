@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headrace.core.arrays import byte_view
 from headrace.core.blockwise import BlockPlan
 from headrace.core.operator import Plan, Spec
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from headrace.core.arrays import Array, DType
     from headrace.core.blockwise import Block, Outcome
     from headrace.core.chunk import Chunk
+    from headrace.core.source import RowReader
+    from headrace.core.span import Span
+    from headrace.core.tempfiles import ScratchFile
+    from headrace.core.transform import Transformation
 
-__all__ = ["BlockMean", "CumulativeSum", "DoubleSum", "WindowSums"]
+__all__ = ["BlockMean", "CumulativeSum", "DoubleSum", "Reversal", "WindowSums"]
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,72 @@ class DoubleSum:
         x = window.array if channels is None else window.array[:, channels]
         sums: Array = np.cumsum(x - state[1], axis=0, dtype=np.float64) + state[0]
         return sums
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """Give the samples of one channel from the last to the first: the smallest transform.
+
+    Parameters
+    ----------
+    block : int
+        Samples that a task works on at least.
+
+    Examples
+    --------
+    >>> import numpy as np, headrace
+    >>> headrace.signals.from_array(np.arange(4)).pipe(Reversal()).to_array()
+    array([3, 2, 1, 0])
+    """
+
+    block: int = 1000
+
+    def plan(self, inp: Spec) -> Plan:
+        """See `headrace.core.operator.Operator.plan`."""
+        if inp.n_channels != 1:
+            raise SchemaError(f"Reversal takes one channel: got {inp.n_channels}")
+        return Plan(inp, inp)
+
+    def transform(self, plan: Plan) -> Transformation:
+        """See `headrace.core.operator.Transform.transform`."""
+        return _Reversed(plan.inp.n or 0, self.block, plan.inp.dtype)
+
+
+@dataclass(frozen=True)
+class _Reversed:
+    """One pass, over blocks, each of which is written where it belongs."""
+
+    count: int
+    unit: int
+    dtype: DType
+    ahead = None
+    shared_bytes = scratch_bytes = 0
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        return (self.count * self.dtype.itemsize,)
+
+    @property
+    def passes(self) -> tuple[_Reversed]:
+        return (self,)
+
+    @property
+    def most(self) -> int:
+        return 16 * self.unit
+
+    def room_bytes(self, size: int) -> int:
+        return size * self.dtype.itemsize
+
+    def beside_bytes(self, size: int) -> int:
+        return size * self.dtype.itemsize
+
+    def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
+        x = room[: task.size * self.dtype.itemsize].view(self.dtype)
+        read(task.start, task.size, x[np.newaxis])
+        files[0].write(byte_view(x[::-1].copy()), (self.count - task.stop) * self.dtype.itemsize)
+
+    def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
+        files[0].read(byte_view(out), span.start * self.dtype.itemsize)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from headrace.signals.operators.block_median import BlockMedian
 from headrace.signals.operators.detrend import Detrend
+from headrace.signals.operators.fft import Fft, Ifft
 from headrace.signals.operators.fir import Fir
 from headrace.signals.operators.map import Map
 from headrace.signals.operators.notch import Notch
@@ -17,7 +18,9 @@ __all__ = [
     "CommonReference",
     "Decimate",
     "Detrend",
+    "Fft",
     "Fir",
+    "Ifft",
     "Map",
     "Notch",
     "PhaseShift",

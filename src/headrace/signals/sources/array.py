@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headrace.core.arrays import Array
+    from headrace.core.source import RowReader
 
 __all__ = ["ArraySource", "segments_from_starts"]
 
@@ -51,6 +52,17 @@ class ArraySource:
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
         np.copyto(out, self._array[span.start : span.stop], casting="equiv")
+
+    def row_reader(self) -> RowReader | None:
+        """See `Source`: for one channel."""
+        return self._read_rows if self.spec.n_channels == 1 else None
+
+    def _read_rows(self, start: int, apart: int, rows: Array) -> None:
+        if rows.size:
+            flat = self._array[:, 0] if self._array.ndim > 1 else self._array
+            flat = flat[start : start + (len(rows) - 1) * apart + rows.shape[1]]
+            step = flat.strides[0]
+            rows[...] = np.lib.stride_tricks.as_strided(flat, rows.shape, (apart * step, step))
 
     def select(self, channels: list[int]) -> ArraySource:
         """View some of the channels."""

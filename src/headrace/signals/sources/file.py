@@ -16,6 +16,7 @@ from headrace.errors import SchemaError, SourceChanged
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.files import FileReader
+    from headrace.core.source import RowReader
     from headrace.signals.sources.calibration import Calibration
 
 __all__ = ["FileSource", "Layout"]
@@ -99,6 +100,15 @@ class FileSource:
         fetch = self._fetch_columns if self._layout.channel_major else self._fetch_rows
         for piece in span.split(self._rows):
             fetch(piece, out[piece.within(span)], scratch)
+
+    def row_reader(self) -> RowReader | None:
+        """See `Source`: for one channel that is delivered as stored."""
+        return self._read_rows if self._direct and self._layout.n_channels == 1 else None
+
+    def _read_rows(self, start: int, apart: int, rows: Array) -> None:
+        if rows.size:
+            span = Span(start, start + (len(rows) - 1) * apart + rows.shape[1])
+            self._file.read_rows(rows, self._layout.offset + start * self._frame, apart * self._frame, span)
 
     def select(self, channels: list[int]) -> FileSource:
         """Deliver only some of the channels; shares the open file."""

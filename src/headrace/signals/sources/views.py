@@ -13,6 +13,7 @@ import numpy as np
 
 from headrace.core.forks import renew_lock_in_child
 from headrace.core.operator import Spec
+from headrace.core.source import row_reader
 from headrace.core.span import Span
 from headrace.errors import SchemaError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headrace.core.arrays import Array
-    from headrace.core.source import Source
+    from headrace.core.source import RowReader, Source
 
 __all__ = ["ChannelView", "ConcatSource", "FlatView", "TimeView", "rest", "select_channels"]
 
@@ -50,6 +51,11 @@ class TimeView:
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
         self._source.read(span.shift(self._span.start), out)
+
+    def row_reader(self) -> RowReader | None:
+        """See `Source`."""
+        inner, first = row_reader(self._source), self._span.start
+        return inner and (lambda start, apart, rows: inner(first + start, apart, rows))
 
     def select(self, channels: list[int]) -> TimeView:
         """Keep some of the channels."""
@@ -133,6 +139,10 @@ class FlatView:
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""
         self._source.read(span, out.reshape(-1, 1))
+
+    def row_reader(self) -> RowReader | None:
+        """See `Source`."""
+        return row_reader(self._source)
 
     def verify(self) -> None:
         """See `Source.verify`."""
