@@ -2,7 +2,8 @@
 
 The parent holds no thread when it forks, so each child is as good as a fresh interpreter, without its start-up time.
 Some are killed before the n-th change to any of the files, after it, or in the middle of a write, which hits every
-phase; the others at a random time. With a fault put in on purpose (argv[4]) some output must have other bytes.
+phase; the others at a random time. With a fault put in on purpose (argv[4]) some output, of flows with argv[5] in
+their name, must have other bytes.
 """
 
 import os
@@ -109,7 +110,9 @@ def claim_seldom() -> None:
 
 
 FAULTS = {fault.__name__: fault for fault in (claim_more, claim_seldom, forget_state, skip_rows, lose_outcomes)}
-fault = FAULTS.get(sys.argv[4]) if len(sys.argv) > 4 else None
+fault = FAULTS[sys.argv[4]] if len(sys.argv) > 4 else None
+if fault is not None:
+    FLOWS = {name: flow for name, flow in FLOWS.items() if sys.argv[5] in name}
 
 
 def options_of(name: str) -> dict[str, Any]:
