@@ -103,6 +103,25 @@ def test_killed_at_any_moment_of_any_kind_of_run_it_goes_on_to_the_same_bytes(
     assert done.stdout.startswith("ok "), done.stdout
 
 
+FAULTS = {
+    "claim_more": "windowed",
+    "claim_seldom": "transform of a prime",
+    "forget_state": "stateful",
+    "skip_rows": "two-way",
+    "lose_outcomes": "events",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_put_in_on_purpose_is_found(
+    tmp_path: Path, dice: random.Random, run_victim: Callable[..., Any], fault: str
+) -> None:
+    seed = dice.randrange(2**31)
+    done = run_victim(VICTIMS / "killed.py", tmp_path, 2000, seed, fault, FAULTS[fault], check=False)
+    assert done.returncode == 1
+    assert "other bytes" in done.stderr or "Error: " in done.stderr  # a run may also notice that something is amiss
+
+
 @pytest.mark.parametrize("name", FLOWS)
 def test_after_an_error_it_goes_on_where_it_was_and_reads_no_more_than_is_left(
     tmp_path: Path, source: Path, name: str, monkeypatch: pytest.MonkeyPatch

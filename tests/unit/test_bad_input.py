@@ -197,6 +197,7 @@ def test_every_error_is_one_of_ours_and_one_a_stranger_would_catch() -> None:
         "BufferInUse": BufferError,
         "Cancelled": RuntimeError,
         "MissingExtra": ImportError,
+        "JournalMismatch": ValueError,
         "NoSuchDevice": RuntimeError,
         "ForkedError": RuntimeError,
     }
@@ -288,6 +289,7 @@ MADE: list[errors.HeadraceError] = [
     errors.SourceIOError("failed", path="x.bin", offset=7, span=(1, 2), errno=errno.EIO),
     errors.FormatError("format"),
     errors.SchemaError("schema"),
+    errors.JournalMismatch("journal", path="y.journal", differences=("the input grew",)),
     errors.OutputError("output", path="y.bin", errno=errno.ENOSPC),
     errors.OutputExists("exists", path="y.bin", errno=errno.EEXIST),
     errors.BudgetTooSmall("small", needed=7, available=3),

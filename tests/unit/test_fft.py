@@ -12,7 +12,7 @@ import pytest
 import scipy.fft
 
 from headrace import Budget
-from headrace.core.tempfiles import UnnamedFile
+from headrace.core.tempfiles import ScratchFile
 from headrace.errors import BudgetTooSmall, OutputError, SchemaError, SourceChanged
 from headrace.signals import CommonReference, Fft, Ifft, Map, Scale, SosFilt, butter, from_array, from_iter
 from headrace.signals import open as open_recording
@@ -222,7 +222,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, monke
     def refuse(*_: object) -> None:
         raise OutputError("full", path="x", errno=28)
 
-    monkeypatch.setattr(UnnamedFile, "write_rows", refuse)
+    monkeypatch.setattr(ScratchFile, "write_rows", refuse)
     with no_leaks(), pytest.raises(OutputError, match="full") as caught:
         from_array(noise(LONG)).pipe(Fft()).to_file(tmp_path / "y.npy", tmp=tmp_path)
     assert any("pass 1 of 3 of stage Fft" in note for note in caught.value.__notes__)

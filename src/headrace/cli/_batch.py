@@ -102,7 +102,8 @@ def _run(
     designing = time.perf_counter() - began
     samples = flow.flow if isinstance(flow, RowFlow) else flow
     if samples.temporary_bytes:
-        folder = temporary_folder(settings.tmp)
+        beside = settings.resume and settings.tmp is None  # where the run that comes next finds them
+        folder = Path(out).absolute().parent if beside else temporary_folder(settings.tmp)
         taken = samples.temporary_bytes
         say(f"{out}: takes {format_bytes(taken)} of temporary files in {folder}", taken)
     report = flow.to_file(out, progress=progress, **settings.keywords)
@@ -193,8 +194,8 @@ class _Batch:
             if ended and self.settings.as_json:
                 click.echo(json.dumps(self._summary(report)))
             else:
-                what = f", {report}" if self.done else ""
                 before = f" and {len(self.before)} done before" if self.before else ""
+                what = f", {report}" if self.done else ""
                 click.echo(f"{folder}: {len(self.done)}{before} of {len(pairs)} files{what}", err=True)
             self._say_failures()
         return (PARTIAL if self.done or self.before else ERROR) if self.failed else 0

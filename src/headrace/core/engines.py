@@ -47,7 +47,7 @@ def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], me
         tail = _all_windowed(head.rest)
         if tail is not None and isinstance(head.source, TwoWaySource) and FallingEngine.serves(head.source, tail):
             return FallingEngine(head.source, tail, means)
-        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, _inside(means)))
+        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, _within(means, "then")))
     return _plain_engine(source, operators, means, in_order=False)
 
 
@@ -57,7 +57,7 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
     def of(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> BlockEngine:
         head = _prepared_head(source, operators, means)
         if head is not None:
-            return SurveyedBlocks(head.survey, of(head.source, head.rest, _inside(means)))
+            return SurveyedBlocks(head.survey, of(head.source, head.rest, _within(means, "then")))
         windowed = _all_windowed(operators)
         if isinstance(source, Source) and windowed is not None:
             return PulledBlocks(source, windowed, function, flow.spec, means)
@@ -65,6 +65,11 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
         return PushedBlocks(push, flow.segment_lengths(), function, flow.spec, means)
 
     return of(flow.source, flow.operators, means)
+
+
+def _within(means: Means, name: str) -> Means:
+    """Give an engine beside another names of its own in the journal."""
+    return replace(means, journal=means.journal.within(name))
 
 
 def _plain_engine(
@@ -122,8 +127,8 @@ def _feed(source: Source, operators: Sequence[Operator], means: Means) -> Feed:
     spec = source.spec
     for operator in operators:
         spec = operator.plan(spec).out
-    own = replace(means, dtype=spec.dtype, bits=None, chunk=None, journal=means.journal.within("feed"))
-    return Feed(sink_engine(source, operators, own), Spool(spec, source, means))
+    feeding = replace(_within(means, "feed"), dtype=spec.dtype, bits=None, chunk=None)
+    return Feed(sink_engine(source, operators, feeding), Spool(spec, source, means.tmp, means.journal))
 
 
 def temporary_bytes(source: Source | StreamSource, operators: Sequence[Operator]) -> int:

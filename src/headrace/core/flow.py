@@ -212,14 +212,10 @@ class SampleFlow:
 
         Raises
         ------
-        OutputExists
-            If the file exists and `force` is false, or another run is writing it.
-        OutputError
-            If there is no room for it, or it is the input.
-        JournalMismatch
-            If a killed run has left a journal of another job; says what differs.
-        FormatError
-            If that journal is damaged.
+        OutputExists, OutputError
+            If the file exists and `force` is false; if there is no room for it, or it is the input.
+        JournalMismatch, FormatError
+            If a killed run has left a journal of another job, which says what differs, or a damaged one.
         SchemaError
             If what is to be resumed comes as a stream, or the format cannot be resumed.
         BudgetTooSmall, SourceChanged, SourceIOError

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.core.tempfiles import UnnamedFile
+from headrace.core.tempfiles import UnnamedFile, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,10 @@ class Journal(Protocol):
         """
         ...
 
+    def folder(self, chosen: str | None) -> str:
+        """Say where `file` puts its files: in `chosen`, else beside the journal, else where the system has them."""
+        ...
+
     def within(self, name: str) -> Journal:
         """Give the same journal with names of its own, for an engine inside an engine."""
         ...
@@ -99,6 +103,10 @@ class NoJournal:
         """See `Journal.file`."""
         del name
         return UnnamedFile(folder, purpose, reserve=reserve)
+
+    def folder(self, chosen: str | None) -> str:
+        """See `Journal.folder`."""
+        return temporary_folder(chosen)
 
     def within(self, name: str) -> Journal:
         """See `Journal.within`."""

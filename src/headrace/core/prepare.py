@@ -20,7 +20,6 @@ from headrace.core.schedule import too_small
 from headrace.core.sinks import Gate
 from headrace.core.sizes import format_bytes, whole_pages
 from headrace.core.span import Span
-from headrace.core.tempfiles import temporary_folder
 from headrace.errors import OutputError
 
 if TYPE_CHECKING:
@@ -99,24 +98,27 @@ class Preparation:
         self._means.meter.memory_bytes = held.nbytes
 
     def run(self) -> None:
-        """Fill the spool, and run the passes, or what an earlier run has left of them."""
-        source, means = self._source, self._means
+        """Fill the spool, and run the passes; those that are left, where a run is continued."""
+        source, means, journal = self._source, self._means, self._means.journal
         passes = source.work.passes
         total = len(passes) + 1 + bool(self._feed)
-        kept = means.journal.last("passes") if source.work.files else None
+        kept = journal.last(_NAME) or {"passes": -1, "units": 0}  # those done; -1 before the spool is full
         if self._feed:
-            self._feed.spool.open(source.source.spec)
-            if kept is None:
+            self._feed.spool.open(self._feed.spool.spec)
+            if kept["passes"] < 0:
+                self._claim(-1, 0, now=True)
                 self._fill(self._feed, total)
         else:
             means.meter.bytes_in += (source.source.spec.n or 0) * _stored(source)
-        source.make_files(means)
-        begun, done = kept or (0, 0)
-        for number, each in enumerate(passes[begun:], start=begun):
-            self._run(each, number, done if number == begun else 0, f"pass {number + total - len(passes)} of {total}")
-            source.verify()
-        if source.work.files:
-            means.journal.keep("passes", lambda: (len(passes), 0), now=True)
+        source.make_files(means.tmp, journal)
+        if kept["passes"] < 0:
+            kept = self._claim(0, 0, now=True)
+        for number, each in enumerate(passes):
+            if number >= kept["passes"]:
+                begin = kept["units"] if number == kept["passes"] else 0
+                self._run(each, f"pass {number + total - len(passes)} of {total}", number, begin)
+                source.verify()
+                self._claim(number + 1, 0, now=True)
         if self._feed:
             self._feed.spool.close()
         means.meter.phase = ""
@@ -160,9 +162,14 @@ class Preparation:
         finally:
             feed.engine.close()
 
-    def _run(self, each: Pass, number: int, done: int, phase: str) -> None:
-        """Do one pass, of which so many units are done."""
-        source, means, journal = self._source, self._means, self._means.journal
+    def _claim(self, passes: int, units: int, *, now: bool) -> dict[str, int]:
+        """Journal how far it is."""
+        done = {"passes": passes, "units": units}
+        self._means.journal.keep(_NAME, lambda: done, now=now)
+        return done
+
+    def _run(self, each: Pass, phase: str, number: int, begin: int) -> None:
+        source, means = self._source, self._means
         threads, size = self._schedule(each)
         room = whole_pages(each.room_bytes(size))
         pool = BufferPool(max(1, threads * room))
@@ -180,21 +187,15 @@ class Preparation:
                 rooms.append(lent)
             return task.size, time.perf_counter() - before
 
-        def keep(*, now: bool) -> None:
-            if source.files:
-                journal.keep("passes", lambda: (number, done), now=now)
-
-        keep(now=True)  # of the last pass all is written; from here on this one overwrites it
-        noted = done
-        tasks = Span(done, each.count).split(size)
+        done = begin
         try:
-            with closing(means.executor.map(work, tasks, depth=depth, workers=threads)) as results:
+            with closing(
+                means.executor.map(work, Span(begin, each.count).split(size), depth=threads + 1, workers=threads)
+            ) as results:
                 for count, seconds in results:
                     done += count
-                    # A task may overwrite what is `ahead` units behind: a run that goes on must not begin there.
-                    now = each.ahead is not None and done + (depth + 1) * size - noted > each.ahead
-                    keep(now=now)
-                    noted = done if now else noted
+                    # What is `ahead` of the last claim may take the place of what units after that are made of.
+                    self._claim(number, done, now=each.ahead is not None)
                     means.meter.add({source.name: seconds}, threads=threads)
                     means.meter.phase = f"{phase}: {100 * done // each.count} %"
                     means.tell()
@@ -218,12 +219,12 @@ class Preparation:
 
     def _check_room(self) -> None:
         """Raise `OutputError` if the folder for temporary files plainly has too little room."""
-        journal = self._means.journal
-        if journal.last("passes") is not None or journal.within("feed").last("output") is not None:
-            return  # the files are there
+        journal, tmp = self._means.journal, self._means.tmp
+        if journal.last(_NAME) is not None:
+            return  # a run that is continued has some of them already; reserving the others will tell
         files = sum(self._source.work.files)
         needed = files + (self._feed.spool.nbytes if self._feed else 0)
-        folder = temporary_folder(self._means.tmp)
+        folder = journal.folder(tmp)
         free = shutil.disk_usage(folder).free
         if needed > free:
             raise OutputError(
@@ -233,6 +234,7 @@ class Preparation:
             )
 
 
+_NAME = "passes"  # in the journal
 _MARGIN = 16 * 1024 * 1024  # beyond its smallest, for whoever reads: chunks of the usual length
 
 

@@ -134,8 +134,7 @@ class RunJournal:
         known = self.last(FILE + name)
         if known is not None and known[2]:
             return self._known_file(known, purpose)
-        beside = self._path.parent if folder is None else Path(folder).absolute()
-        path = beside / kept_name(self._part.resumable, name)
+        path = Path(self.folder(folder)).absolute() / kept_name(self._part.resumable, name)
         for left in {path, Path(known[0]) if known else path}:
             left.unlink(missing_ok=True)
         self.keep(FILE + name, lambda: (str(path), 0, 0, 0), now=True)  # before there is what a kill would leave
@@ -148,6 +147,10 @@ class RunJournal:
             file.remove()
             raise
         return file
+
+    def folder(self, chosen: str | None) -> str:
+        """See `Journal.folder`."""
+        return str(self._path.parent) if chosen is None else chosen
 
     def within(self, name: str) -> Journal:
         """See `Journal.within`."""
@@ -260,6 +263,9 @@ class _Within:
 
     def file(self, name: str, purpose: str, folder: str | None, *, reserve: int = 0) -> ScratchFile:
         return self._journal.file(self._prefix + name, purpose, folder, reserve=reserve)
+
+    def folder(self, chosen: str | None) -> str:
+        return self._journal.folder(chosen)
 
     def within(self, name: str) -> Journal:
         return _Within(self._journal, f"{self._prefix}{name}/")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headrace.core.arrays import byte_view
+from headrace.core.journal import NO_JOURNAL
 from headrace.core.span import Span
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
     from headrace.core.chunk import Chunk
-    from headrace.core.engine import Means
+    from headrace.core.journal import Journal
     from headrace.core.operator import Spec
     from headrace.core.source import RowReader, Source
     from headrace.core.tempfiles import ScratchFile
@@ -29,16 +30,18 @@ class Spool:
         What comes.
     source : Source
         Where it comes from.
-    means : Means
-        Folder of the file, and the journal that gives it.
+    tmp : str or None
+        Folder of the file; ``None`` for the system's.
+    journal : Journal
+        Gives the file.
     """
 
     scratch_bytes = 0
 
-    def __init__(self, spec: Spec, source: Source, means: Means) -> None:
+    def __init__(self, spec: Spec, source: Source, tmp: str | None, journal: Journal = NO_JOURNAL) -> None:
         self.spec, self.paths = spec, source.paths
         self.segments = (Span(0, spec.n or 0),)
-        self._source, self._means = source, means
+        self._source, self._tmp, self._journal = source, tmp, journal
         self._file: ScratchFile | None = None
 
     @property
@@ -51,8 +54,8 @@ class Spool:
     def open(self, spec: Spec) -> None:
         """See `Sink.open`."""
         del spec  # known all along
-        means, purpose = self._means, "a temporary copy of the input"
-        self._file = means.journal.file("spool", purpose, means.tmp, reserve=self.nbytes)
+        what = "a temporary copy of the input"
+        self._file = self._journal.file("spool", what, self._tmp, reserve=self.nbytes)
 
     def write(self, chunk: Chunk) -> None:
         """See `Sink.write`."""

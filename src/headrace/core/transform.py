@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headrace.core.arrays import Array
-    from headrace.core.engine import Means
+    from headrace.core.journal import Journal
     from headrace.core.operator import Spec, Transform
     from headrace.core.source import RowReader, Source
     from headrace.core.tempfiles import ScratchFile
@@ -136,8 +136,8 @@ class TransformSource:
         self.unit, self.scratch_bytes = self.work.unit, self.work.scratch_bytes
         self.files: list[ScratchFile] = []
 
-    def make_files(self, means: Means) -> None:
-        """Make the temporary files, with all their space, or find those of the run that is continued.
+    def make_files(self, tmp: str | None, journal: Journal) -> None:
+        """Make the temporary files, with all their space; find those of a run that is continued.
 
         Raises
         ------
@@ -145,8 +145,8 @@ class TransformSource:
             If there is no room for them.
         """
         for number, size in enumerate(self.work.files):
-            purpose = f"a temporary file of {self.name}"
-            self.files.append(means.journal.file(f"file {number}", purpose, means.tmp, reserve=size))
+            file = journal.file(f"pass file {number}", f"a temporary file of {self.name}", tmp, reserve=size)
+            self.files.append(file)
 
     def read(self, span: Span, out: Array) -> None:
         """See `Source.read`."""

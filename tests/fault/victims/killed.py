@@ -1,8 +1,9 @@
 """Fork children that write a resumable output, and kill each at some moment; the last one finishes it.
 
 The parent holds no thread when it forks, so each child is as good as a fresh interpreter, without its start-up time.
-Some are killed before the n-th write to any of the files, or in the middle of it, which hits every phase; the others
-at a random time.
+Some are killed before the n-th change to any of the files, after it, or in the middle of a write, which hits every
+phase; the others at a random time. With a fault put in on purpose (argv[4]) some output, of flows with argv[5] in
+their name, must have other bytes.
 """
 
 import os
@@ -17,10 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core import run_journal
-from headrace.signals import Fir, Map, Resample, Scale, SosFilt, SosFiltFilt, Threshold, concat
+from headrace.core import cascade, outcome_log, prepare, rowstore, run_journal
+from headrace.core.unbroken import Unbroken
+from headrace.signals import Fft, Fir, Map, Resample, Scale, SosFilt, SosFiltFilt, Threshold, concat
 from headrace.signals import open as open_recording
+from headrace.signals.fft import bluestein, four_step
 from headrace.testing import CumulativeSum, DoubleSum, WindowSums
+
+# Narrow regions, which soon take the place of what is done with, as those of long signals do.
+for module, rows in ((four_step, four_step._SecondPass), (bluestein, bluestein._Product)):
+    module.AHEAD = rows.ahead = 3  # type: ignore[attr-defined]
+    module.side_for = lambda *_: 16  # type: ignore[attr-defined]
 
 folder, rounds, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 dice = random.Random(seed)
@@ -40,6 +48,9 @@ FLOWS: dict[str, Any] = {
     "two-way, then windowed": lambda rec: rec.pipe(DoubleSum(512), Fir(ONES)),
     "two-way, then stateful": lambda rec: rec.pipe(DoubleSum(512), CumulativeSum()),
     "two-way twice": lambda rec: rec.pipe(DoubleSum(512), DoubleSum(256), Fir(ONES)),
+    "transform": lambda rec: rec[:, 0].pipe(Fft(300_000)),
+    "transform of a prime length": lambda rec: rec[:, 0].pipe(Fft(100_003), Scale(0.5)),
+    "transform of a filtered signal": lambda rec: rec[:, 1].pipe(SosFilt(SOS), Fft(300_000), Map(abs, dtype="float64")),
     "events": lambda rec: rec.pipe(Fir(ONES)).detect(Threshold(1.0, block=3000, merge_gap=3)),
     "events of a stateful row": lambda rec: rec.pipe(SosFilt(SOS), Fir(ONES)).detect(Threshold(1.0, block=3000)),
     "features": lambda rec: rec.pipe(Scale(2)).features("rms", "peak", length=700, hop=300),
@@ -47,11 +58,61 @@ FLOWS: dict[str, Any] = {
     "windows of a two-way row": lambda rec: rec.pipe(DoubleSum(512)).tabulate(WindowSums(1500, 700)),
 }
 TABLES = {"events", "events of a stateful row", "features", "windows of a stateful row", "windows of a two-way row"}
+WHOLE = {"transform", "transform of a prime length", "transform of a filtered signal"}
 
 
 def flow_of(name: str, gaps: bool) -> Any:
     rec = open_recording(source, dtype="int16", n_channels=4, fs=1000)
-    return FLOWS[name](concat([rec[:7000], rec[7000:9001], rec[9001:]], contiguous=False) if gaps else rec)
+    cut = gaps and name not in WHOLE
+    return FLOWS[name](concat([rec[:7000], rec[7000:9001], rec[9001:]], contiguous=False) if cut else rec)
+
+
+def claim_more() -> None:
+    """Count as done what is not: the piece behind."""
+    add = Unbroken.add
+
+    def more(self: Any, start: int, then: int, value: Any) -> Any:
+        yield from add(self, start, then, value)
+        self.at += (then - start) // 2
+
+    Unbroken.add = more  # type: ignore[method-assign]
+
+
+def forget_state() -> None:
+    """Go on from the state of the start."""
+    restore = cascade._Feed.restore
+
+    def forgetful(self: Any, position: int, kept: Any) -> None:
+        restore(self, position, (kept[0], self._state, kept[2]))
+
+    cascade._Feed.restore = forgetful  # type: ignore[method-assign]
+
+
+def skip_rows() -> None:
+    """Lose rows of states on their way to the file."""
+    rowstore.RowStore.__setitem__ = lambda *_: None  # type: ignore[method-assign, assignment]
+
+
+def lose_outcomes() -> None:
+    """Claim a block before its outcome is written."""
+    add = outcome_log.OutcomeLog.add
+    outcome_log.OutcomeLog.add = lambda self, outcome: outcome.span.start % 9000 and add(self, outcome)  # type: ignore
+
+
+def claim_seldom() -> None:
+    """Let regions take the place of others that no claim has done with."""
+    claim = prepare.Preparation._claim
+
+    def seldom(self: Any, passes: int, units: int, *, now: bool) -> Any:
+        return claim(self, passes, units, now=now) if units % 80 == 0 else {}
+
+    prepare.Preparation._claim = seldom  # type: ignore[method-assign]
+
+
+FAULTS = {fault.__name__: fault for fault in (claim_more, claim_seldom, forget_state, skip_rows, lose_outcomes)}
+fault = FAULTS[sys.argv[4]] if len(sys.argv) > 4 else None
+if fault is not None:
+    FLOWS = {name: flow for name, flow in FLOWS.items() if sys.argv[5] in name}
 
 
 def options_of(name: str) -> dict[str, Any]:
@@ -64,7 +125,8 @@ def options_of(name: str) -> dict[str, Any]:
     if dice.random() < 0.5:
         chosen["tmp"] = spare
     if name not in TABLES:
-        chosen["out_dtype"] = "int16"
+        if name not in WHOLE:
+            chosen["out_dtype"] = "int16"
         if dice.random() < 0.7:
             chosen["chunk"] = dice.choice([997, 2048, 5000])
     return chosen
@@ -97,6 +159,8 @@ def child(name: str, gaps: bool, options: dict[str, Any], kill: tuple[int, float
     code = 1
     try:
         run_journal._EVERY_S = run_journal._COST = 0
+        if fault is not None:
+            fault()
         if dice.random() < 0.3:
             run_journal._COMPACT_BYTES, run_journal._COMPACT_FACTOR = 1000, 2
         if kill is not None:
@@ -137,7 +201,9 @@ def hidden() -> list[str]:
 def whole(name: str, gaps: bool) -> tuple[bytes, float]:
     """Give what an uninterrupted run writes, and the seconds it takes."""
     begun = time.perf_counter()
-    flow_of(name, gaps).to_file(folder / "want.npy", force=True, **({} if name in TABLES else {"out_dtype": "int16"}))
+    flow_of(name, gaps).to_file(
+        folder / "want.npy", force=True, **({} if name in TABLES | WHOLE else {"out_dtype": "int16"})
+    )
     return (folder / "want.npy").read_bytes(), time.perf_counter() - begun
 
 
