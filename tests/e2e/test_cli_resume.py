@@ -22,7 +22,6 @@ LONG = ("signal", "filter", "long.bin", "out.npy", "--taps", "taps.npy", *RAW)
 JOBS = {
     "filter": LONG,
     "zero-phase": ("signal", "filter", "long.bin", "out.npy", "--sos", "sos.npy", "--zero-phase", *RAW),
-    "resample": ("signal", "resample", "long.bin", "out.npy", "--up", "160", "--down", "147", *RAW),
     "fft": ("signal", "fft", "long.bin", "out.npy", *RAW),
     "detect": ("signal", "detect", "long.bin", "out.npy", "--threshold", "2", "--block", "100000", *RAW),
 }

@@ -103,6 +103,8 @@ class Preparation:
         passes = source.work.passes
         total = len(passes) + 1 + bool(self._feed)
         kept = journal.last(_NAME) or {"passes": -1, "units": 0}  # those done; -1 before the spool is full
+        if not source.work.files and kept["passes"] >= 0:  # what they had left was in memory
+            kept = {"passes": 0, "units": 0}
         if self._feed:
             self._feed.spool.open(self._feed.spool.spec)
             if kept["passes"] < 0:
@@ -174,7 +176,6 @@ class Preparation:
         room = whole_pages(each.room_bytes(size))
         pool = BufferPool(max(1, threads * room))
         rooms = deque(pool.get((room,), np.uint8) for _ in range(threads))
-        depth = threads + 1
 
         def work(task: Span) -> tuple[int, float]:
             before, lent = time.perf_counter(), rooms.pop()

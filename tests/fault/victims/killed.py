@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace import _native
 from headrace.core import cascade, outcome_log, prepare, rowstore, run_journal
 from headrace.core.unbroken import Unbroken
 from headrace.signals import Fft, Fir, Map, Resample, Scale, SosFilt, SosFiltFilt, Threshold, concat
@@ -49,6 +50,7 @@ FLOWS: dict[str, Any] = {
     "two-way, then stateful": lambda rec: rec.pipe(DoubleSum(512), CumulativeSum()),
     "two-way twice": lambda rec: rec.pipe(DoubleSum(512), DoubleSum(256), Fir(ONES)),
     "transform": lambda rec: rec[:, 0].pipe(Fft(300_000)),
+    "short transform": lambda rec: rec[:, 0].pipe(Fir(ONES), Fft(50_000), Scale(0.5)),
     "transform of a prime length": lambda rec: rec[:, 0].pipe(Fft(100_003), Scale(0.5)),
     "transform of a filtered signal": lambda rec: rec[:, 1].pipe(SosFilt(SOS), Fft(300_000), Map(abs, dtype="float64")),
     "events": lambda rec: rec.pipe(Fir(ONES)).detect(Threshold(1.0, block=3000, merge_gap=3)),
@@ -58,7 +60,7 @@ FLOWS: dict[str, Any] = {
     "windows of a two-way row": lambda rec: rec.pipe(DoubleSum(512)).tabulate(WindowSums(1500, 700)),
 }
 TABLES = {"events", "events of a stateful row", "features", "windows of a stateful row", "windows of a two-way row"}
-WHOLE = {"transform", "transform of a prime length", "transform of a filtered signal"}
+WHOLE = {"transform", "short transform", "transform of a prime length", "transform of a filtered signal"}
 
 
 def flow_of(name: str, gaps: bool) -> Any:
@@ -150,7 +152,17 @@ def die_at(number: int, torn: float) -> None:
 
         return call
 
-    pwrite = os.pwrite
+    pwrite, write_rows = os.pwrite, _native.write_rows
+
+    def dying_rows(fd: int, offset: int, stride: int, rows: Any) -> int:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            write_rows(fd, offset, stride, rows[: round(torn * len(rows))])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write_rows(fd, offset, stride, rows)
+
+    _native.write_rows = dying_rows
     for name in ("pwrite", "unlink", "link", "replace", "ftruncate", "posix_fallocate"):
         setattr(os, name, dying(getattr(os, name)))
 
