@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from headrace.core.machine import temporary_folder
 from headrace.core.rowstore import RowStore
-from headrace.core.tempfiles import UnnamedFile, temporary_folder
+from headrace.core.tempfiles import UnnamedFile
 from headrace.errors import OutputError
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headrace.cli._errors import ERROR, PARTIAL, message_of
+from headrace.core.machine import temporary_folder
 from headrace.core.publish import PartFile
 from headrace.core.report import PeakMemory, RunReport, peak_memory
 from headrace.core.rowflow import RowFlow
 from headrace.core.sizes import format_bytes
-from headrace.core.tempfiles import temporary_folder
 from headrace.errors import HeadraceError, OutputError, OutputExists
 from headrace.signals import opening
 

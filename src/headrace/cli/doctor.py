@@ -19,7 +19,6 @@ import click
 
 from headrace.cli._help import examples
 from headrace.core import machine
-from headrace.core.tempfiles import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,7 +264,7 @@ def _disks() -> Iterator[Row]:
     shm = "/dev/shm"
     for name, path in (
         ("shared memory", shm),
-        ("temporary files", temporary_folder()),
+        ("temporary files", machine.temporary_folder()),
         ("this folder", "."),
     ):
         try:

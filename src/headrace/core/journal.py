@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.core.tempfiles import UnnamedFile, temporary_folder
+from headrace.core.machine import temporary_folder
+from headrace.core.tempfiles import UnnamedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

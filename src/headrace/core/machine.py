@@ -29,6 +29,7 @@ __all__ = [
     "memory_available",
     "memory_limit",
     "memory_total",
+    "temporary_folder",
 ]
 
 
@@ -346,3 +347,16 @@ def _cpu_model(root: str) -> str | None:
         if key.strip() in ("model name", "Model", "Hardware"):
             return value.strip()
     return None
+
+
+def temporary_folder(chosen: str | os.PathLike[str] | None = None) -> str:
+    """Give the folder for temporary files: the one chosen, else ``TMPDIR``, else ``/var/tmp``.
+
+    Not ``/tmp`` before them: on many systems it lies in memory.
+    """
+    if chosen is not None:
+        return os.fspath(chosen)
+    import tempfile
+
+    usual = "/var/tmp"
+    return os.environ.get("TMPDIR") or (usual if os.access(usual, os.W_OK) else tempfile.gettempdir())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headrace import _native
 from headrace.core.files import FileIdentity
+from headrace.core.machine import temporary_folder
 from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from headrace.core.arrays import Array
 
-__all__ = ["NamedFile", "ScratchFile", "UnnamedFile", "temporary_folder"]
+__all__ = ["NamedFile", "ScratchFile", "UnnamedFile"]
 
 
 class ScratchFile:
@@ -227,16 +228,3 @@ def _failure(place: str, purpose: str, what: str, error: OSError) -> OutputError
         path=place,
         errno=error.errno or errno.EIO,
     )
-
-
-def temporary_folder(chosen: str | os.PathLike[str] | None = None) -> str:
-    """Give the folder for temporary files: the one chosen, else ``TMPDIR``, else ``/var/tmp``.
-
-    Not ``/tmp`` before them: on many systems it lies in memory.
-    """
-    if chosen is not None:
-        return os.fspath(chosen)
-    import tempfile
-
-    usual = "/var/tmp"
-    return os.environ.get("TMPDIR") or (usual if os.access(usual, os.W_OK) else tempfile.gettempdir())
