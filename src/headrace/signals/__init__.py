@@ -10,7 +10,7 @@
 from headrace.core import registry
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
-from headrace.signals.events import EVENT, Detector, Threshold, detector
+from headrace.signals.events import EVENT, MATCH, Detector, MatchedFilter, Threshold, detector
 from headrace.signals.features import BandPower, Features
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
@@ -38,6 +38,7 @@ from headrace.signals.windowing import windows
 
 __all__ = [
     "EVENT",
+    "MATCH",
     "BandPower",
     "BlockMedian",
     "CommonReference",
@@ -48,6 +49,7 @@ __all__ = [
     "Fir",
     "Flow",
     "Map",
+    "MatchedFilter",
     "MedianFilter",
     "Notch",
     "PhaseShift",

@@ -135,7 +135,7 @@ class RunningMad:
     >>> import numpy as np, headrace
     >>> rec = headrace.signals.from_array(np.array([1.0, 2, 99, 3, 5]), fs=1)
     >>> rec.pipe(headrace.signals.RunningMad(5)).to_array()
-    array([0., 1., 2., 2., 2.])
+    array([1., 1., 2., 2., 2.])
     """
 
     def __init__(
