@@ -55,7 +55,7 @@ REFUSED = [
     (("--threshold", "3", "--out-dtype", "int16"), "No such option"),
     (("--threshold", "3", "--format", "csv"), "--format is for a batch"),
     ((), "give --threshold K, or --template"),
-    (("--template", "t.npy", "--threshold", "3", "--min-length", "2"), "leave out --min-length, --threshold"),
+    (("--template", "t.npy", "--threshold", "3", "--min-length", "2"), "leave out --threshold, --min-length"),
     (("--template", "t.npy"), "--template needs --correlation"),
     (("--template", "t.npy", "--correlation", "1.1"), "1.1 is no correlation"),
     (("--threshold", "3", "--correlation", "0.9"), "go with --template"),

@@ -63,7 +63,7 @@ _RULE = (
     click.option("--nan", type=click.Choice(["raise", "ignore", "gap"]), default="raise", show_default=True,
                  help="What NaN does: raise an error, be as if missing, or end an event as a gap does."),
     click.option("--template", metavar="FILE.npy",
-                 help="In place of --threshold: find what looks like these templates, (w,), (k, w) or (k, w, channels)."),
+                 help="In place of --threshold: find what looks like a template, (w,), (k, w) or (k, w, channels)."),
     click.option("--correlation", type=Worded("number", read_correlation), metavar="R",
                  help="With --template: the least correlation, above 0, at most 1."),
     click.option("--distance", type=click.IntRange(min=1), metavar="D",
@@ -116,18 +116,18 @@ def detect_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str, 
 def _rule(ctx: click.Context, values: dict[str, Any]) -> Tabulates[Any]:
     from headrace.signals import MatchedFilter, Threshold
 
-    given = {
+    given = [
         name for name in ("k", *_NAMES, *_MATCHED) if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    ]
     if values["template"] is None:
         if values["k"] is None:
             raise click.UsageError("give --threshold K, or --template FILE.npy and --correlation R")
-        if given & {*_MATCHED}:
+        if {*_MATCHED} & {*given}:
             raise click.UsageError("--correlation and --distance go with --template")
         if values["block"] is not None and values["window"] is not None:
             raise click.UsageError("--block and --window are two ways to judge a sample: give one, not both")
         return Threshold(values["k"], **{name: values[name] for name in _NAMES})
-    others = sorted(given - {*_MATCHED})
+    others = [name for name in given if name not in _MATCHED]
     if others:
         words = ", ".join("--threshold" if name == "k" else f"--{name.replace('_', '-')}" for name in others)
         raise click.UsageError(f"--template is another way to find events: leave out {words}")
