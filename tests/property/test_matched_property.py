@@ -121,10 +121,10 @@ def other(name: str, value: Callable[..., Any]) -> Callable[[pytest.MonkeyPatch]
     return lambda patch: patch.setattr(matched_filter, name, value)
 
 
-highest, normalised = matched_filter._highest, matched_filter._normalised
+highest, best_of = matched_filter._highest, matched_filter._Best
 MUTANTS = {
     "a distance one too long": other("_highest", lambda best, threshold, d: highest(best, threshold, d + 1)),
-    "energies that are ignored": other("_normalised", lambda products, energy: normalised(products, energy * 0 + 1)),
+    "energies that are ignored": other("_Best", lambda energy: best_of(energy * 0 + 1)),
     "the last place is missing": other("_highest", lambda best, threshold, d: highest(best[:-1], threshold, d)),
 }
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["MatchedFilter"]
 
 _BLOCK = 16_384  # places that a block has at least
-_ARRAYS = 12  # of float64, as long as the window, that work makes
-_DIGITS = 12  # of a correlation: fewer than are computed, so that equal windows have equal ones
-_TABLE_BYTES = 64  # of a kernel, for each sample of its transform
+_ARRAYS = 12  # of so many float64 that work makes
+_PRECISION = 1e12  # of a correlation: less than is computed, so that equal windows have equal ones
+_VALUES = 1 << 17  # worked on at once: as many as a core's own cache holds, unless one channel is more
+_TABLE_BYTES = 32  # of a kernel, for each sample of its transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,16 @@ class MatchedFilter:
         )  # whole cells, which are computed alike wherever they are asked for
         block = -(-max(_BLOCK, 4 * (self.length + self.distance)) // cell) * cell
         halo = Halo(reach, reach + self.length - 1)
+        longest = block + halo.left + halo.right
         rows = (block // self.distance + 1) * inp.n_channels * MATCH.itemsize
         tables = _TABLE_BYTES * kernels[0][0].fft_length * sum(map(len, kernels))
         return BlockPlan(
             inp,
             block,
             halo,
-            workspace=8 * _ARRAYS * (block + halo.left + halo.right),
-            overhead=kernels[0][0].workspace_bytes(inp.n_channels if apart else 1)
+            workspace=16 * longest,  # samples as float64, and for templates of all channels each by itself
+            overhead=8 * _ARRAYS * max(_VALUES, longest)
+            + kernels[0][0].workspace_bytes(inp.n_channels if apart else 1)
             + _native.running_std_workspace(self.length),
             result=rows,
             fold=3 * rows + tables,
@@ -150,15 +153,20 @@ class MatchedFilter:
         begin, end = first // cell * cell, min(-(-last // cell) * cell, places)
         x = window.array.reshape(len(window), -1)
         x = real_numbers(x.astype(np.float64) if x.dtype.kind in "iu" and x.dtype.itemsize == 8 else x)
-        if self.templates.ndim == 2:
-            best, which = self._best(detail, x, window.start, begin, end)
-        else:
-            best, which = self._best_of_all(detail, x, window.start, begin, end)
-        best, which = best[first - begin : last - begin], which[first - begin : last - begin]
-        place, channel = _highest(best, self.threshold, self.distance)
-        inside = (place + first >= block.span.start) & (place + first < block.span.stop)
-        place, channel = place[inside], channel[inside]
-        return self._rows(block, x, place + first, channel, which[place, channel], best[place, channel])
+        apart = self.templates.ndim == 2
+        at_once = max(1, _VALUES // len(x)) if apart else x.shape[1]
+        found = []
+        for start in range(0, x.shape[1], at_once):
+            some = np.ascontiguousarray(x[:, start : start + at_once])
+            find = self._best if apart else self._best_of_all
+            best, which = find(detail, some, window.start, begin, end)
+            best, which = best[first - begin : last - begin], which[first - begin : last - begin]
+            place, channel = _highest(best, self.threshold, self.distance)
+            inside = (place + first >= block.span.start) & (place + first < block.span.stop)
+            place, channel = place[inside], channel[inside]
+            highest, template = best[place, channel], which[place, channel]
+            found.append(self._rows(block, x, place + first, channel + start, template, highest))
+        return np.concatenate(found)
 
     def fold(self, spec: Spec, *, t0: float = 0.0, tmp: str | os.PathLike[str] | None = None) -> MatchRows:  # noqa: ARG002 - the protocol's
         """Make what puts the blocks' matches in order; as `Threshold.fold`."""
@@ -175,27 +183,26 @@ class MatchedFilter:
 
     def _best(self, detail: _Detail, x: Array, start: int, begin: int, end: int) -> tuple[Array, Array]:
         """Give the highest correlation at each place of each channel, and whose it is."""
-        energy = self._spread(x, start, begin, end)
+        best = _Best(self._spread(x, start, begin, end))
         products = np.empty((end - begin, x.shape[1]))
-        best, which = np.full(products.shape, -np.inf), np.zeros(products.shape, np.int32)
-        for number, (kernel,) in enumerate(detail.kernels):
+        for kernel, *_ in detail.kernels:
             kernel.apply(x, start, self.length - 1, products, begin)
-            _keep_better(_normalised(products, energy), number, best, which)
-        return best, which
+            best.add(products)
+        return best.found()
 
     def _best_of_all(self, detail: _Detail, x: Array, start: int, begin: int, end: int) -> tuple[Array, Array]:
         """Give the same for templates of all channels, as one channel."""
         columns = [np.ascontiguousarray(column) for column in x.T]
         energy = np.sqrt(np.sum([self._spread(column, start, begin, end) ** 2 for column in columns], axis=0))
-        products, part = np.empty(end - begin), np.empty(end - begin)
-        best, which = np.full(end - begin, -np.inf), np.zeros(end - begin, np.int32)
-        for number, kernels in enumerate(detail.kernels):
+        best = _Best(energy[:, np.newaxis])
+        products, part = np.empty((end - begin, 1)), np.empty(end - begin)
+        for kernels in detail.kernels:
             products[...] = 0
             for kernel, column in zip(kernels, columns, strict=True):
                 kernel.apply(column, start, self.length - 1, part, begin)
-                products += part
-            _keep_better(_normalised(products, energy), number, best, which)
-        return best[:, np.newaxis], which[:, np.newaxis]
+                products[:, 0] += part
+            best.add(products)
+        return best.found()
 
     def _spread(self, x: Array, start: int, begin: int, end: int) -> Array:
         """Give the root of the energy of the windows that begin at [begin, end), without their means."""
@@ -250,19 +257,35 @@ def _checked(templates: Any) -> Array:
     return values
 
 
-def _normalised(products: Array, energy: Array) -> Array:
-    """Divide by the energies, in place; 0 where there is none, or it is not known."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        products /= energy
-    products[~(np.isfinite(products) & (energy > 0))] = 0
-    np.clip(products, -1, 1, out=products)
-    return np.round(products, _DIGITS, out=products)
+class _Best:
+    """The highest of several correlations at each place, the first of equals; `energy` is that of the windows."""
 
+    def __init__(self, energy: Array) -> None:
+        self._unknown = ~((energy > 0) & (energy < np.inf))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._factor = _PRECISION / energy
+        self._any_unknown = bool(self._unknown.any())
+        self._highest = np.full(energy.shape, -np.inf)
+        self._which = np.zeros(energy.shape, np.int32)
+        self._count = 0
 
-def _keep_better(correlation: Array, number: int, best: Array, which: Array) -> None:
-    better = correlation > best
-    which[better] = number
-    np.copyto(best, correlation, where=better)
+    def add(self, products: Array) -> None:
+        """Take the products of the next template with the windows, which are changed."""
+        with np.errstate(invalid="ignore"):
+            products *= self._factor
+        if self._any_unknown:
+            products[self._unknown] = 0
+        np.rint(products, out=products)
+        if self._count:
+            np.copyto(self._which, self._count, where=products > self._highest)
+        np.maximum(self._highest, products, out=self._highest)
+        self._count += 1
+
+    def found(self) -> tuple[Array, Array]:
+        """Give the correlations, and which template each is of."""
+        np.clip(self._highest, -_PRECISION, _PRECISION, out=self._highest)
+        self._highest /= _PRECISION
+        return self._highest, self._which
 
 
 def _highest(best: Array, threshold: float, distance: int) -> tuple[Array, Array]:
