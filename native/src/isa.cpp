@@ -10,15 +10,21 @@ namespace headrace {
 
 namespace {
 
+#if defined(HEADRACE_AVX2_COPY)
+bool has_bit_instructions() {
+    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("popcnt");
+}
+#endif
+
 bool machine_has(Isa isa) {
     switch (isa) {
 #if defined(HEADRACE_AVX512_COPY)
         case Isa::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512vl");
+                   __builtin_cpu_supports("avx512vl") && has_bit_instructions();
 #endif
 #if defined(HEADRACE_AVX2_COPY)
-        case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_bit_instructions();
 #endif
         default: return isa == Isa::portable;
     }

@@ -297,6 +297,40 @@ def write_rows(fd: int, offset: int, stride: int, rows: numpy.typing.NDArray[Any
     Write rows[i], C-contiguous, to byte `offset` + i * `stride` of a file; see `read_rows`.
     """
 
+def running_median(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[Any], out_start: int, n: int, size: int, mode: str, cval: float) -> None:
+    """
+    Write the sample of rank size // 2 of the window [t - size // 2, t - size // 2 + size) for each sample t of `out`.
+
+    `x` and `out` are samples from `x_start` and `out_start` on of a signal of `n`, (m,) or (m, channels) of one real dtype; `x` holds
+    all that the windows are made of. `mode` (reflect, mirror, nearest, constant) says what lies beyond the ends, as scipy.ndimage has
+    it; `cval` is the constant. A window with a NaN gives NaN. Raises ValueError and TypeError.
+    """
+
+def running_mad(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[Any], out_start: int, n: int, size: int, mode: str, cval: float, scale: float) -> None:
+    """
+    Write the median of the distances from the median, as numpy.median gives both in float64, divided by `scale`.
+
+    Windows and arguments are those of `running_median`; `out` is float32 or float64, `x` not of 64-bit integers.
+    """
+
+def running_std(x: numpy.typing.NDArray[Any], x_start: int, out: numpy.typing.NDArray[Any], out_start: int, n: int, size: int, mode: str, cval: float) -> None:
+    """
+    Write the standard deviation (ddof 0) of each window, computed in float64.
+
+    Windows and arguments are those of `running_median`; `out` is float32 or float64, `x` not of 64-bit integers.
+    """
+
+def running_ranks_workspace(x: numpy.typing.NDArray[Any], size: int, channels: int) -> int:
+    """
+    Bytes that one call of `running_median` or `running_mad` allocates at most for samples of the dtype of `x`.
+    """
+
+def running_std_workspace(size: int) -> int:
+    """Bytes that one call of `running_std` allocates at most."""
+
+def running_tile(size: int) -> int:
+    """Windows of one channel that are efficient to ask for at once."""
+
 def medians(x: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     Write the median of each channel of `x`, (n,) or (n, channels) of any real dtype, into `out`, (channels,).

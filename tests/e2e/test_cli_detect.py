@@ -54,7 +54,12 @@ REFUSED = [
     (("--threshold", "much"), "--threshold"),
     (("--threshold", "3", "--out-dtype", "int16"), "No such option"),
     (("--threshold", "3", "--format", "csv"), "--format is for a batch"),
-    ((), "--threshold"),
+    ((), "give --threshold K, or --template"),
+    (("--template", "t.npy", "--threshold", "3", "--min-length", "2"), "leave out --threshold, --min-length"),
+    (("--template", "t.npy"), "--template needs --correlation"),
+    (("--template", "t.npy", "--correlation", "1.1"), "1.1 is no correlation"),
+    (("--threshold", "3", "--correlation", "0.9"), "go with --template"),
+    (("--threshold", "3", "--distance", "9"), "go with --template"),
 ]
 
 
@@ -63,6 +68,28 @@ def test_what_cannot_be_meant_is_a_usage_error(folder: Path) -> None:
     for (words, expected), done in zip(REFUSED, outcomes, strict=True):
         assert (done.returncode, expected in done.stderr) == (2, True), (words, done.stderr)
     assert not (folder / "events.npy").exists()
+
+
+def test_templates_are_found_by_number_and_correlation(folder: Path) -> None:
+    x = np.load(folder / "x.npy")
+    bank = np.random.default_rng(8).standard_normal((2, 40))
+    x[500:540, 1] += 20 * bank[1]
+    x[7000:7040, 0] += 20 * bank[0]
+    np.save(folder / "x.npy", x)
+    np.save(folder / "t.npy", bank)
+    rule = ("--template", "t.npy", "--correlation", 0.9, "--distance", 100, "--fs", 1000)
+    done = detect("x.npy", "found.npy", *rule, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found = np.load(folder / "found.npy")
+    assert found[["start", "end", "channel", "template"]].tolist() == [(500, 540, 1, 1), (7000, 7040, 0, 0)]
+    done = detect("x.npy", "found.csv", *rule, "--channels", 1, "--start", 400, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    lines = (folder / "found.csv").read_text().splitlines()
+    assert lines[0].split(",")[-2:] == ["template", "correlation"]
+    assert [line.split(",")[:3] for line in lines[1:]] == [["500", "540", "1"]]
+    np.save(folder / "t.npy", np.zeros((2, 2, 2, 2)))
+    done = detect("x.npy", "no.npy", *rule, cwd=folder)
+    assert (done.returncode, "templates (w,), (k, w) or (k, w, channels)" in done.stderr) == (1, True), done.stderr
 
 
 # Samples in which each option has something to decide: noise that is louder later on, runs close together, short

@@ -10,7 +10,7 @@ import pytest
 import scipy.signal
 
 from headrace.errors import SchemaError
-from headrace.signals import Decimate, Resample, from_array
+from headrace.signals import Decimate, Resample, SosFilt, from_array
 from headrace.testing import check_operator
 
 
@@ -112,3 +112,13 @@ def test_what_is_refused(make: Any, what: str) -> None:
 def test_samples_that_must_be_widened_take_little_room_at_any_rate() -> None:
     x = np.zeros((200_000, 4), np.float16)
     assert from_array(x).pipe(Decimate(1000)).run(memory="16MB").n_samples == 200
+
+
+def test_after_a_filter_with_state_it_is_fed_pieces_that_are_long_against_its_halo(rng: np.random.Generator) -> None:
+    sos = scipy.signal.butter(2, [1, 300], "bandpass", fs=30_000, output="sos")
+    flow = from_array(np.zeros((20_000, 64), np.int16), fs=30_000).pipe(SosFilt(sos), Resample(1, 30))
+    assert flow.run().chunk_samples >= 8 * 600
+    x = rng.standard_normal((9000, 3))
+    expected = scipy.signal.resample_poly(scipy.signal.sosfilt(sos, x, axis=0), 1, 30, axis=0)
+    found = from_array(x, fs=30_000).pipe(SosFilt(sos), Resample(1, 30)).to_array()
+    assert np.linalg.norm(found - expected) <= 1e-14 * np.linalg.norm(expected)

@@ -185,6 +185,31 @@ struct TwiddleJob {
     RootTables roots;
 };
 
+// See running.hpp.
+enum class Border : std::uint8_t { reflect, mirror, nearest, constant };
+static constexpr std::int64_t running_limit = std::int64_t{1} << 30;  // samples in a window
+// Windows of one channel that are worked on together: many for each sample that they share with their neighbours, in memory of no more
+// than some windows.
+[[maybe_unused]] static constexpr std::int64_t running_tile(std::int64_t size) {
+    return size < 256 ? 2048 - size : size <= 8192 ? 7 * size : size <= 65536 ? 3 * size : size;
+}
+static constexpr std::int64_t running_channels = 8;  // copied out of their rows together
+// Places for ranks: a bit each, and words on either side.
+[[maybe_unused]] static constexpr std::int64_t rank_words(std::int64_t count) { return count / 64 + 5; }
+static constexpr std::int64_t rank_bins = 6 * 2048;  // counts of digits
+// running_std: stretches of one channel side by side only while they stay in a core's own cache.
+[[maybe_unused]] static constexpr std::int64_t running_lanes(std::int64_t size) { return size <= 16384 ? 8 : 1; }
+struct RunningJob {
+    ConstSamples in;
+    Samples out;
+    std::int64_t size = 1;
+    std::int64_t n = 0;  // samples of the whole signal
+    Border border = Border::reflect;
+    const void* beyond = nullptr;  // what lies outside, a sample of `in.type`, for Border::constant
+    double scale = 1;              // by which distances are divided
+    void* scratch = nullptr;       // see running.cpp; aligned to 64 bytes
+};
+
 // One pass of a selection over a contiguous column: values in [hole_lo, hole_hi] are counted, of the others those in [lo, hi] are
 // counted and copied to `kept` in their order, the first `capacity` of them; `kept` has room for 16 more. Values are taken as float32
 // where that holds every value of the type (float, integers up to 16 bits), else as float64; so is what is kept.
@@ -232,6 +257,9 @@ struct KernelTable {
     void (*delay)(const DelayJob&);
     void (*resample)(const ResampleJob&);
     void (*twiddle)(const TwiddleJob&);
+    void (*running_median)(const RunningJob&);
+    void (*running_mad)(const RunningJob&);
+    void (*running_std)(const RunningJob&);
     void (*sift)(SiftJob&);
     double (*moment)(const MomentJob&);
     bool (*beyond)(const BeyondJob&);  // whether any bit is set

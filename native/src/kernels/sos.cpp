@@ -10,6 +10,7 @@ namespace headrace::HEADRACE_ISA_NS {
 namespace {
 
 #include "lanes.inl"
+#include "vectors.inl"
 #include "sos_sections.inl"
 #include "sos_io.inl"
 #include "sos_blocks.inl"

@@ -1,4 +1,4 @@
-"""Filters from .npy files, read as untrusted bytes."""
+"""Filters and templates from .npy files, read as untrusted bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headrace.errors import FormatError, SchemaError
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
 
-__all__ = ["read_sos", "read_taps"]
+__all__ = ["read_sos", "read_taps", "read_templates"]
 
 _MAX_BYTES = 1 << 30
 
@@ -67,6 +67,40 @@ def read_sos(path: str) -> Array:
     )
 
 
+def read_templates(path: str) -> Array:
+    """Read templates from a .npy file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    ndarray, shape (w,), (k, w) or (k, w, channels)
+        As stored.
+
+    Raises
+    ------
+    FormatError
+        If the file is no readable .npy file of numbers.
+    SchemaError
+        If it holds anything but templates.
+    """
+    return _read(
+        path,
+        "--template",
+        "templates (w,), (k, w) or (k, w, channels)",
+        "save the templates with numpy.save('templates.npy', templates)",
+    )
+
+
+def _fits(option: str, shape: tuple[int, ...]) -> bool:
+    if option == "--sos":
+        return shape[1:] == (6,) and shape[0] > 0
+    return len(shape) == 1 if option == "--taps" else 1 <= len(shape) <= 3
+
+
 def _read(path: str, option: str, wanted: str, remedy: str) -> Array:
     import numpy as np
 
@@ -83,8 +117,7 @@ def _read(path: str, option: str, wanted: str, remedy: str) -> Array:
             header = NpyHeader.read(file)
         except FormatError as error:
             raise FormatError(f"{option}: {error}; {remedy}") from error
-        fits = len(header.shape) == 1 if option == "--taps" else header.shape[1:] == (6,) and header.shape[0] > 0
-        if not fits or header.dtype.kind not in ("iufc" if option == "--taps" else "iuf"):
+        if not _fits(option, header.shape) or header.dtype.kind not in ("iufc" if option == "--taps" else "iuf"):
             raise SchemaError(f"{option}: {path} holds shape {header.shape} of {header.dtype}, not {wanted}; {remedy}")
         if file.size > _MAX_BYTES:
             raise SchemaError(f"{option}: {path} has {file.size} bytes, more than any filter; {remedy}")

@@ -48,6 +48,7 @@ _END: Any = object()  # a stream may yield anything else by mistake, and is then
 _MOST_ALIGNED = 65_536  # samples: chunks are made multiples of cells up to this long
 _MOST_PIECES = 64
 _START = Place()
+_HALOS = 8
 _OUTPUTS = 3  # chunks handed over: in the making, with the consumer, just let go
 
 
@@ -236,14 +237,26 @@ class PushEngine:
     def _demand(self) -> Demand:
         stages = self._planned.stages
         widest = max([self._inp.sample_bytes, *(stage.plan.out.sample_bytes for stage in stages)])
-        longest = max((stage.plan.grid for stage in stages), default=1)
 
         def cost(threads: int, samples: int) -> int:
             del threads  # the row runs in one
             return self._inner_bytes(samples) + _OUTPUTS * whole_pages(self._flow_of(samples)[-1] * self._out_bytes)
 
         least = least_samples(widest)
-        return Demand(n_out=None, least=least, unit=max(least, min(longest, 65536)), sample_bytes=4 * widest, cost=cost)
+        return Demand(
+            n_out=None, least=least, unit=max(least, min(self._worthwhile(), 65536)), sample_bytes=4 * widest, cost=cost
+        )
+
+    def _worthwhile(self) -> int:
+        """Count the input samples that are efficient to take at once: a cell of each stage, or several of its halos."""
+        longest = up = down = 1
+        for stage in self._planned.stages:
+            plan = stage.plan
+            carried = _HALOS * (plan.halo.left + plan.halo.right)  # copied twice for each piece
+            longest = max(longest, -(-carried * down // up))
+            up, down = up * plan.up, down * plan.down
+            longest = max(longest, -(-plan.grid * down // up))
+        return longest
 
     @property
     def _cell(self) -> int:

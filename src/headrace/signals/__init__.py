@@ -10,7 +10,7 @@
 from headrace.core import registry
 from headrace.core.report import RunReport
 from headrace.signals.design import butter, cheby1, cheby2, firwin, iirnotch
-from headrace.signals.events import EVENT, Detector, Threshold, detector
+from headrace.signals.events import EVENT, MATCH, Detector, MatchedFilter, Threshold, detector
 from headrace.signals.features import BandPower, Features
 from headrace.signals.flow import Flow
 from headrace.signals.opening import concat, from_array, from_iter, open, open_all
@@ -23,9 +23,12 @@ from headrace.signals.operators import (
     Fir,
     Ifft,
     Map,
+    MedianFilter,
     Notch,
     PhaseShift,
     Resample,
+    RunningMad,
+    RunningStd,
     Scale,
     SosFilt,
     SosFiltFilt,
@@ -37,6 +40,7 @@ from headrace.signals.windowing import windows
 
 __all__ = [
     "EVENT",
+    "MATCH",
     "BandPower",
     "BlockMedian",
     "CommonReference",
@@ -49,11 +53,15 @@ __all__ = [
     "Flow",
     "Ifft",
     "Map",
+    "MatchedFilter",
+    "MedianFilter",
     "Notch",
     "PhaseShift",
     "Recording",
     "Resample",
     "RunReport",
+    "RunningMad",
+    "RunningStd",
     "Scale",
     "SosFilt",
     "SosFiltFilt",

@@ -2,7 +2,9 @@
 
 from headrace.signals.events.detector import Detector, detector
 from headrace.signals.events.fold import EventFold
+from headrace.signals.events.matched_filter import MatchedFilter
+from headrace.signals.events.matches import MATCH
 from headrace.signals.events.table import EVENT
 from headrace.signals.events.threshold import Threshold
 
-__all__ = ["EVENT", "Detector", "EventFold", "Threshold", "detector"]
+__all__ = ["EVENT", "MATCH", "Detector", "EventFold", "MatchedFilter", "Threshold", "detector"]

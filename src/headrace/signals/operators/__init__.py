@@ -5,10 +5,12 @@ from headrace.signals.operators.detrend import Detrend
 from headrace.signals.operators.fft import Fft, Ifft
 from headrace.signals.operators.fir import Fir
 from headrace.signals.operators.map import Map
+from headrace.signals.operators.median_filter import MedianFilter
 from headrace.signals.operators.notch import Notch
 from headrace.signals.operators.phase_shift import PhaseShift
 from headrace.signals.operators.reference import CommonReference
 from headrace.signals.operators.resample import Decimate, Resample
+from headrace.signals.operators.running import RunningMad, RunningStd
 from headrace.signals.operators.scale import Scale
 from headrace.signals.operators.sos import SosFilt
 from headrace.signals.operators.sosfiltfilt import SosFiltFilt
@@ -22,9 +24,12 @@ __all__ = [
     "Fir",
     "Ifft",
     "Map",
+    "MedianFilter",
     "Notch",
     "PhaseShift",
     "Resample",
+    "RunningMad",
+    "RunningStd",
     "Scale",
     "SosFilt",
     "SosFiltFilt",
