@@ -7,20 +7,20 @@ of its own fixed partition, run in any thread; a `Fold` then takes the results o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from headrace.core.span import Halo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
     from headrace.core.operator import Spec
     from headrace.core.span import Span
 
-__all__ = ["Block", "BlockFunction", "BlockPlan", "Fold", "Outcome", "Tabulates", "stage_name"]
+__all__ = ["Block", "BlockFunction", "BlockPlan", "Fits", "Fold", "Outcome", "Tabulates", "stage_name"]
 
 _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
@@ -160,6 +160,21 @@ class Tabulates(BlockFunction[_Result], Protocol[_Result]):
             Time of the flow's first sample, seconds.
         tmp : str, path-like or None
             Folder for temporary files; ``None`` for the system's.
+        """
+        ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """A function that is another one for signals that are too short for it."""
+
+    def fitted(self, lengths: Sequence[int | None]) -> Tabulates[Any]:
+        """Give the function for a signal of these segments, samples each; ``None`` for what is not known.
+
+        Raises
+        ------
+        SchemaError
+            If there is none.
         """
         ...
 

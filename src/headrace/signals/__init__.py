@@ -29,6 +29,7 @@ from headrace.signals.operators import (
     SosFiltFilt,
 )
 from headrace.signals.recording import Recording
+from headrace.signals.spectra import Coherence, Csd, Istft, Spectrogram, Stft, Welch
 from headrace.signals.wave_sink import WavSink
 from headrace.signals.window_dataset import Windows
 from headrace.signals.windowing import windows
@@ -37,13 +38,16 @@ __all__ = [
     "EVENT",
     "BandPower",
     "BlockMedian",
+    "Coherence",
     "CommonReference",
+    "Csd",
     "Decimate",
     "Detector",
     "Detrend",
     "Features",
     "Fir",
     "Flow",
+    "Istft",
     "Map",
     "Notch",
     "PhaseShift",
@@ -53,7 +57,10 @@ __all__ = [
     "Scale",
     "SosFilt",
     "SosFiltFilt",
+    "Spectrogram",
+    "Stft",
     "Threshold",
+    "Welch",
     "Windows",
     "butter",
     "cheby1",

@@ -14,7 +14,7 @@ from headrace.signals.sos import checked_sos
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
 
-__all__ = ["butter", "cheby1", "cheby2", "firwin", "iirnotch"]
+__all__ = ["butter", "cheby1", "cheby2", "firwin", "iirnotch", "sendable_window"]
 
 
 def butter(
@@ -199,7 +199,7 @@ def firwin(
         numtaps=whole_number("numtaps", numtaps, least=1),
         cutoff=_edges("cutoff", cutoff, fs, most=None),
         width=None if width is None else finite_number("width", width),
-        window=_window(window),
+        window=sendable_window(window),
         pass_zero=pass_zero if isinstance(pass_zero, str) else bool(pass_zero),
         scale=bool(scale),
     )[0]
@@ -295,7 +295,7 @@ def _spoken(number: float) -> str:
     return f"{number:.10g}"
 
 
-def _window(window: Any) -> Any:
+def sendable_window(window: Any) -> Any:
     """Take a window's name, a name with parameters, or a Kaiser window's beta: what can be sent and compared."""
     if isinstance(window, str):
         return window

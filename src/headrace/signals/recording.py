@@ -187,6 +187,10 @@ class Recording(Closeable):
         """Describe windows by numbers; see `Flow.features`."""
         return self.pipe().features(*what, length=length, hop=hop)
 
+    def psd(self, nperseg: int | None = None, noverlap: int | None = None, **options: Any) -> RowFlow:
+        """Estimate how power is spread over frequencies; see `Flow.psd`."""
+        return self.pipe().psd(nperseg, noverlap, **options)
+
     def view(self, start: int | str | None = None, stop: int | str | None = None) -> Array:
         """Map samples into memory without a copy: the explicit zero-copy door.
 
