@@ -141,7 +141,11 @@ class Plan:
 
 @runtime_checkable
 class Operator(Protocol):
-    """What every operator has; see `Windowed`, `Stateful` and `TwoWay` for the three kinds."""
+    """What every operator has; see `Windowed`, `Stateful` and `TwoWay` for the three kinds.
+
+    One that works on samples of any shape, spectra of several channels too, says so by an attribute
+    ``any_shape = True``; to others, a flow gives samples of shape ``()`` and ``(n_channels,)`` alone.
+    """
 
     def plan(self, inp: Spec) -> Plan:
         """Declare what happens to a stream of this kind.

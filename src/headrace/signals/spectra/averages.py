@@ -41,11 +41,12 @@ class Mean:
 
     def add(self, values: Array, count: int) -> None:  # noqa: ARG002 - the median's
         """Take sums over some segments, (cells, *shape)."""
-        for cell in values:
-            total = self._sum + cell
-            part = total - self._sum
-            self._lost += (self._sum - (total - part)) + (cell - part)
-            self._sum = total
+        with np.errstate(invalid="ignore", over="ignore"):
+            for cell in values:
+                total = self._sum + cell
+                part = total - self._sum
+                self._lost += (self._sum - (total - part)) + (cell - part)
+                self._sum = total
 
     def average(self, count: int) -> Array:
         """Give the mean over so many segments."""
@@ -118,8 +119,7 @@ class AverageRows:
         if outcome.channels.stop == self._n_channels:
             whole = self._groups[0] if len(self._groups) == 1 else np.concatenate(self._groups, axis=1)
             self._groups = []
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._averager.add(whole, count)
+            self._averager.add(whole, count)
             self._count += count
             self._samples += outcome.span.size
         yield from ()

@@ -57,7 +57,7 @@ class Csd(SegmentSpectra):
     (125.0, -0.79)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - SciPy's
         self,
         a: Any,
         b: Any,
@@ -124,8 +124,8 @@ class Coherence(SegmentSpectra):
     Notes
     -----
     The answer is that of ``scipy.signal.coherence(x[:, a], x[:, b], fs, window, nperseg, ...)`` in float64: the
-    squared magnitude of the cross spectrum over both power spectra, means over segments. Of one segment it is 1, whatever
-    the signals; NaN where a channel has no power. Rows have ``frequency_hz``, ``channel_a``, ``channel_b`` and
+    squared magnitude of the cross spectrum over both power spectra, means over segments. Of one segment it is 1,
+    whatever the signals; NaN where a channel has no power. Rows have ``frequency_hz``, ``channel_a``, ``channel_b`` and
     ``coherence``, in order of (frequency, pair). All else is as in `Welch`.
 
     Examples

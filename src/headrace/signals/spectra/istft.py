@@ -43,7 +43,7 @@ class Istft:
     SchemaError
         If a number or a word is none of these, or the window has no dual at this `noverlap`, so that nothing brings the
         signal back; when it is used, if the spectra are not complex, or have another number of frequencies, or there
-        are too few of them for `n` samples.
+        are not as many as `n` samples have.
     MissingExtra
         If SciPy is needed for the window and not installed.
 
@@ -69,6 +69,8 @@ class Istft:
     >>> bool(np.abs(again - x).max() < 1e-13)
     True
     """
+
+    any_shape = True
 
     def __init__(
         self,
@@ -113,9 +115,10 @@ class Istft:
         grid, hop = self._grid, self.hop
         fs = None if inp.fs is None else inp.fs * hop
         at_once = frames_at_once(self.mfft)
-        # Sample k lies in the frames from k // hop - left to k // hop + right.
+        # Sample k lies in the frames from k // hop - left to k // hop + right - 1. The one more keeps a stream, whose
+        # end is not known, from giving samples beyond `n`.
         left = max(0, (grid.least - 1) // hop + grid.first)
-        right = (hop - 1 + grid.middle) // hop - grid.first
+        right = (hop - 1 + grid.middle) // hop - grid.first + 1
         frames = at_once + left + right
         width = 16 if self.fft_mode == "twosided" else 8
         return Plan(
@@ -155,13 +158,13 @@ class Istft:
         nperseg, hop, turn = self.nperseg, self.hop, self.nperseg // 2
         wide = spectra.astype(np.complex128)
         turned = np.fft.ifft(wide, axis=-1) if self.fft_mode == "twosided" else np.fft.irfft(wide, n=self.mfft, axis=-1)
-        frames = np.empty((len(spectra), nperseg), turned.dtype)
+        frames: Array = np.empty((len(spectra), nperseg), turned.dtype)
         np.multiply(turned[:, : nperseg - turn], dual[turn:], out=frames[:, turn:])
         np.multiply(turned[:, self.mfft - turn :], dual[:turn], out=frames[:, :turn])
         pieces = -(-nperseg // hop)
-        line = np.zeros((len(frames) + pieces - 1, hop), turned.dtype)
+        line: Array = np.zeros((len(frames) + pieces - 1, hop), turned.dtype)
         for piece in range(pieces - 1, -1, -1):  # the last piece of a frame meets the first of later ones
-            some = frames[:, piece * hop : (piece + 1) * hop]
+            some: Array = frames[:, piece * hop : (piece + 1) * hop]
             line[piece : piece + len(frames), : some.shape[1]] += some
         return line.reshape(-1)
 
@@ -193,10 +196,12 @@ class Istft:
                 f"{frames} frame(s) are those of no signal: the shortest, of {grid.least} samples, has "
                 f"{grid.count(grid.least)}"
             )
-        reach = grid.reach(frames)
-        if self.n is not None and self.n > reach:
-            raise SchemaError(f"n={self.n:,} samples are more than the {reach:,} that {frames:,} frames reach")
-        return reach if self.n is None else self.n
+        if self.n is not None and grid.count(self.n) != frames:
+            raise SchemaError(
+                f"a signal of n={self.n:,} samples has {grid.count(self.n):,} frames, and these are {frames:,}: give "
+                "the length of the signal that they were made of, or none"
+            )
+        return grid.reach(frames) if self.n is None else self.n
 
     def _dtype(self, spectra: DType) -> DType:
         """Give the dtype of samples, given that of spectra."""

@@ -87,7 +87,7 @@ class SegmentSpectra:
         As given or by default.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - SciPy's
         self,
         nperseg: int | None = None,
         noverlap: int | None = None,
@@ -140,8 +140,6 @@ class SegmentSpectra:
     def plan(self, inp: Spec) -> BlockPlan:
         """See `headrace.core.blockwise.BlockFunction.plan`."""
         name = type(self).__name__
-        if len(inp.shape) > 1:
-            raise SchemaError(f"{name} takes samples of one or several channels: got shape {inp.shape}")
         if inp.fs is None:
             raise SchemaError(f"{name} is in hertz, and the signal has no rate: give fs= (--fs)")
         series = self._series(inp)

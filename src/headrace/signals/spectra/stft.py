@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -160,8 +159,6 @@ class Stft:
 
     def plan(self, inp: Spec) -> Plan:
         """See `headrace.core.operator.Operator.plan`."""
-        if len(inp.shape) > 1:
-            raise SchemaError(f"{type(self).__name__} takes samples of one or several channels: got shape {inp.shape}")
         grid, is_complex = self._grid, inp.dtype.kind == "c"
         if inp.n is not None and 0 < inp.n < grid.least:
             raise SchemaError(
