@@ -16,20 +16,32 @@ from scipy.signal import ShortTimeFFT
 from headrace.core.span import Halo
 from headrace.errors import SchemaError
 from headrace.signals import Coherence, Csd, Istft, Spectrogram, Stft, Welch, from_array, from_iter
-from headrace.signals.spectra import averages
+from headrace.signals.spectra import averages, medians, segments, transform
 from headrace.signals.spectra.segments import SegmentSpectra
 from headrace.testing import relative_error
 from headrace.testing.operators import smallest_budget
 from headrace.testing.strategies import cuts, run_options, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from headrace.core.operator import Plan, Spec
 
 FS = 50.0
 DTYPES = ("int8", "int16", "int32", "float32", "float64", "complex64", "complex128")
 SIGNALS = signals(dtypes=DTYPES, max_length=3000, max_channels=3)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_cells() -> Iterator[None]:
+    """Cut cells, blocks and batches of frames so small that short signals have several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transform, "_VALUES", 300)
+        patch.setattr(segments, "_CELL", 64)
+        patch.setattr(segments, "_CELLS", 4)
+        patch.setattr(segments, "_KEPT_BYTES", 10_000)
+        patch.setattr(medians, "_TILE_BYTES", 2000)
+        yield
 
 
 @dataclass(frozen=True)

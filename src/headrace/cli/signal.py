@@ -1,4 +1,4 @@
-"""``headrace signal``: filter, search, resample, convert and draw recordings bigger than memory."""
+"""``headrace signal``: filter, transform, search, resample, convert and draw recordings bigger than memory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, inputs_argument, run_options, source_options
 from headrace.cli._plot import plot_command
 from headrace.cli._signal_filter import filter_command
+from headrace.cli._signal_spectra import psd_command, stft_command
 from headrace.signals.operators import Resample
 
 
@@ -23,7 +24,7 @@ from headrace.signals.operators import Resample
     )
 )
 def command() -> None:
-    """Filter, search, resample, convert and draw recordings bigger than memory, exactly, in a byte budget.
+    """Filter, transform, search, resample, convert and draw recordings bigger than memory, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
     shape (n,) or (n, channels), OUT ending in .wav is a WAV file, and one ending in .bin, .dat, .raw, the
@@ -83,3 +84,5 @@ def resample_command(
 command.add_command(detect_command)
 command.add_command(filter_command)
 command.add_command(plot_command)
+command.add_command(psd_command)
+command.add_command(stft_command)

@@ -147,3 +147,9 @@ class Flow(SampleFlow):
         from headrace.signals.plot import plot
 
         return plot(self, **options)
+
+    def plot_spectrogram(self, **options: Any) -> Any:
+        """Run the flow and draw its spectrogram; see `headrace.signals.spectra.plot.plot_spectrogram`."""
+        from headrace.signals.spectra.plot import plot_spectrogram
+
+        return plot_spectrogram(self, **options)

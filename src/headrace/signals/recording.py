@@ -239,6 +239,12 @@ class Recording(Closeable):
 
         return plot(self, **options)
 
+    def plot_spectrogram(self, **options: Any) -> Any:
+        """Draw power over time and frequency; see `headrace.signals.spectra.plot.plot_spectrogram`."""
+        from headrace.signals.spectra.plot import plot_spectrogram
+
+        return plot_spectrogram(self, **options)
+
     def close(self) -> None:
         """Close the files behind it, for its slices too. May be called twice."""
         if isinstance(self._source, Source):

@@ -75,7 +75,7 @@ class Median:
 
     def add(self, values: Array, count: int) -> None:
         """Take the values of some segments, (count, *shape)."""
-        self._columns.add(values.reshape(count, -1))
+        self._columns.add(values.reshape(count, int(np.prod(self._shape))))
 
     def average(self, count: int) -> Array:
         """Give the median over so many segments, without bias."""

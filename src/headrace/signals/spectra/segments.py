@@ -147,8 +147,8 @@ class SegmentSpectra:
             self._values, self.hop, self.nfft, is_complex=inp.dtype.kind == "c", trend=self.detrend
         )
         at_once, row_bytes = transform.at_once, 8 * series.rows(inp.n_channels) * transform.freqs
-        cell = at_once * -(-_CELL // (at_once * self.hop))
-        segments = cell * max(1, _CELLS // inp.n_channels)
+        cell = self._cell(at_once)
+        segments = cell * max(1, _CELLS * _CELL // (inp.n_channels * cell * self.hop))
         if self.average == "median":
             cell = 1
             segments = max(1, min(segments, _KEPT_BYTES // row_bytes))
@@ -214,6 +214,10 @@ class SegmentSpectra:
                 sums[row] += total.real
                 sums[row + 1] += total.imag
                 row += 2
+
+    def _cell(self, at_once: int) -> int:
+        """Count the segments that are added up before they are handed over."""
+        return at_once * -(-_CELL // (at_once * self.hop))
 
     def _series(self, inp: Spec) -> Series:
         """Say what is computed of each segment of such a signal."""
