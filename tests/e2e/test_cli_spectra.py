@@ -74,7 +74,7 @@ def test_plot_draws_a_spectrogram(place: Path) -> None:
             "100 samples is shorter than half a frame of nperseg=999",
         ),
         (("stft", "rec.npy", "o.npy", "--nperseg", 8, "--window", "none"), 1, "Invalid window name 'none'"),
-        (("stft", "rec.npy", "o.wav", "--nperseg", 8, "--fs", 8), 1, "are not channels"),
+        (("stft", "rec.npy", "o.wav", "--nperseg", 8, "--fs", 8, "--power"), 1, "are not channels"),
         (("psd", "rec.npy", "o.csv"), 1, "no rate: give fs= (--fs)"),
         (("psd", "rec.npy", "short.npy", "o.png", "--fs", 1), 1, "2 inputs, and one picture"),
         (("plot", "rec.npy", "o.png", "--spectrogram"), 1, "a spectrogram is in hertz"),

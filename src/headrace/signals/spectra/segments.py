@@ -32,7 +32,7 @@ Average = Literal["mean", "median"]
 
 _CELL = 8192  # samples that the segments of a cell, which are added up at once, begin in at least
 _CELLS = 16  # in a block of one channel; of more, fewer, so that its window stays small
-_KEPT_BYTES = 1 << 20  # of the values of a block whose segments are all kept
+_KEPT_BYTES = 1 << 20  # of the values of a block
 _DEFAULT = 256  # samples of a segment
 
 
@@ -147,11 +147,9 @@ class SegmentSpectra:
             self._values, self.hop, self.nfft, is_complex=inp.dtype.kind == "c", trend=self.detrend
         )
         at_once, row_bytes = transform.at_once, 8 * series.rows(inp.n_channels) * transform.freqs
-        cell = self._cell(at_once)
-        segments = cell * max(1, _CELLS * _CELL // (inp.n_channels * cell * self.hop))
-        if self.average == "median":
-            cell = 1
-            segments = max(1, min(segments, _KEPT_BYTES // row_bytes))
+        cell = 1 if self.average == "median" else self._cell(at_once)
+        cells = _CELLS * _CELL // (inp.n_channels * cell * self.hop)
+        segments = cell * max(1, min(cells, _KEPT_BYTES // row_bytes))
         mixed = 16 * len(series.mixed()) * at_once * transform.freqs
         result = -(-segments // cell) * row_bytes
         return BlockPlan(
