@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.errors import SchemaError
-from headrace.signals.design import sendable_window
 from headrace.signals.fingerprint import fingerprint
+from headrace.signals.window_words import sendable_window
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
