@@ -8,6 +8,7 @@ void bind_convert(nanobind::module_& m);
 void bind_sos(nanobind::module_& m);
 void bind_spatial(nanobind::module_& m);
 void bind_rate(nanobind::module_& m);
+void bind_frames(nanobind::module_& m);
 void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
@@ -22,5 +23,6 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_sos(m);
     headrace::bindings::bind_spatial(m);
     headrace::bindings::bind_rate(m);
+    headrace::bindings::bind_frames(m);
     headrace::bindings::bind_events(m);
 }

@@ -14,6 +14,7 @@ void copy_sos_run(const SosJob& job, double* workspace);
 void copy_reference(const ReferenceJob& job);
 void copy_delay(const DelayJob& job);
 void copy_resample(const ResampleJob& job);
+void copy_frames(const FramesJob& job, int lanes, double* workspace);
 void copy_sift(SiftJob& job);
 double copy_moment(const MomentJob& job);
 bool copy_beyond(const BeyondJob& job);

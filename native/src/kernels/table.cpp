@@ -17,6 +17,7 @@ extern const KernelTable table = {
     .reference = copy_reference,
     .delay = copy_delay,
     .resample = copy_resample,
+    .frames = copy_frames,
     .sift = copy_sift,
     .moment = copy_moment,
     .beyond = copy_beyond,

@@ -18,7 +18,7 @@ from headrace.signals.spectra.transform import FrameTransform, stretch
 from headrace.signals.spectra.window import Window, window_name, window_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from headrace.core.arrays import Array
@@ -175,43 +175,56 @@ class SegmentSpectra:
         cells = -(-count // detail.cell)
         sums = np.zeros((cells, series.rows(len(block.channels)), transform.freqs))
         room = transform.room(max(1, min(detail.at_once, count)))
-        for cell, first in enumerate(range(0, count, detail.cell)):
-            last = min(first + detail.cell, count)
-            for segment in range(first, last, detail.at_once):
-                some = min(detail.at_once, last - segment)
-                start = block.span.start + segment * self.hop
+        with np.errstate(over="ignore", invalid="ignore"):
+            for first, some in _batches(count, detail.cell, detail.at_once):
+                start = block.span.start + first * self.hop
                 span = Span(start, start + transform.samples(some))
-                self._add(detail, block, span, some, room, sums[cell])
+                if detail.cell == 1:
+                    self._each(detail, block, span, room, sums[first : first + some])
+                else:
+                    self._sum(detail, block, span, room, sums[first // detail.cell], some)
         return sums, count
 
-    def _add(self, detail: _Detail, block: Block, span: Span, some: int, room: FrameRoom, sums: Array) -> None:
+    def _sum(self, detail: _Detail, block: Block, span: Span, room: FrameRoom, sums: Array, some: int) -> None:
         """Add the rows of some segments, which lie in `span`, to `sums`, (rows, freqs)."""
         transform, series = detail.transform, detail.series
+        powers, kept = self._powers(series, block), self._mixed(detail, block, span, room, some)
+        for row, channel in enumerate(powers):
+            if channel in kept:
+                sums[row] += np.add.reduce(kept[channel].real ** 2 + kept[channel].imag ** 2, axis=0)
+            else:
+                stretch(block.window, channel, span, room.line[: span.size])
+                transform.add_powers(room, some, sums[row])
+        for row, (a, b) in zip(range(len(powers), len(sums), 2), series.crosses, strict=True):
+            total = np.add.reduce(np.conj(kept[a]) * kept[b], axis=0)
+            sums[row] += total.real
+            sums[row + 1] += total.imag
 
-        def spectra(channel: int) -> Array:
+    def _each(self, detail: _Detail, block: Block, span: Span, room: FrameRoom, values: Array) -> None:
+        """Fill in the rows of each of some segments, which lie in `span`: (segments, rows, freqs)."""
+        transform, series = detail.transform, detail.series
+        powers, kept = self._powers(series, block), self._mixed(detail, block, span, room, len(values))
+        flat = values.reshape(len(values), -1)
+        for row, channel in enumerate(powers):
             stretch(block.window, channel, span, room.line[: span.size])
-            return transform(room, some)
+            transform.write(room, len(values), flat, 0, row * transform.freqs)
+        for row, (a, b) in zip(range(len(powers), values.shape[1], 2), series.crosses, strict=True):
+            product = np.conj(kept[a]) * kept[b]
+            values[:, row], values[:, row + 1] = product.real, product.imag
 
-        with np.errstate(over="ignore", invalid="ignore"):
-            powers = range(len(block.channels)) if series.powers is None else series.powers
-            mixed = series.mixed()
-            kept: dict[int, Array] = {}
-            for row, channel in enumerate(powers):
-                found = spectra(channel)
-                if channel in mixed:
-                    kept[channel] = found.copy()
-                parts = found.view(np.float64)
-                np.multiply(parts, parts, out=parts)
-                sums[row] += np.add.reduce(parts, axis=0).reshape(-1, 2).sum(axis=1)
-            row = len(powers)
-            for channel in mixed:
-                if channel not in kept:
-                    kept[channel] = spectra(channel).copy()
-            for a, b in series.crosses:
-                total = np.add.reduce(np.conj(kept[a]) * kept[b], axis=0)
-                sums[row] += total.real
-                sums[row + 1] += total.imag
-                row += 2
+    @staticmethod
+    def _powers(series: Series, block: Block) -> Sequence[int]:
+        """List the channels of the window whose power is wanted."""
+        return range(len(block.channels)) if series.powers is None else series.powers
+
+    @staticmethod
+    def _mixed(detail: _Detail, block: Block, span: Span, room: FrameRoom, some: int) -> dict[int, Array]:
+        """Transform the channels that meet others."""
+        kept = {}
+        for channel in detail.series.mixed():
+            stretch(block.window, channel, span, room.line[: span.size])
+            kept[channel] = detail.transform.spectra(room, some).copy()
+        return kept
 
     def _cell(self, at_once: int) -> int:
         """Count the segments that are added up before they are handed over."""
@@ -235,3 +248,12 @@ class SegmentSpectra:
         given += "" if self.scaling == "density" else f", scaling={self.scaling!r}"
         given += "" if self.average == "mean" else f", average={self.average!r}"
         return given + ("" if self.return_onesided else ", return_onesided=False")
+
+
+def _batches(count: int, cell: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """Cut segments into what is transformed in one call, none across the border of a cell: first, and how many."""
+    step = count if cell == 1 else cell
+    for start in range(0, count, max(1, step)):
+        stop = min(start + step, count)
+        for first in range(start, stop, at_once):
+            yield first, min(at_once, stop - first)

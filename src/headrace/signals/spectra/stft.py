@@ -71,7 +71,7 @@ class Stft:
 
     Frames lie as SciPy lays them: the middle of frame i is at sample ``(i + first) * hop``, phases count from there,
     and frames reach over both ends of the signal (of each segment), where it counts as 0; `times` and `frequencies` are
-    the axes. NaN and infinity make the frames NaN that hold them, and no others.
+    the axes. NaN and infinity spoil the frames that hold them, and no others.
 
     The transforms are done in float64, so that what lies deep below a strong tone or offset is kept.
 
@@ -182,9 +182,10 @@ class Stft:
         return Plan(
             inp,
             out,
+            grid=transform.group,
             halo=Halo(-grid.start, max(0, grid.start + grid.nperseg - 1)),
             down=self.hop,
-            batch=transform.at_once,
+            batch=max(1, transform.at_once // transform.group),
             workspace=transform.room_bytes(transform.at_once),
             detail=transform,
         )
@@ -192,7 +193,7 @@ class Stft:
     def apply(self, plan: Plan, window: Chunk, out: Chunk) -> None:
         """See `headrace.core.operator.Windowed.apply`."""
         transform: FrameTransform = plan.detail
-        rows = out.array.reshape(len(out), plan.inp.n_channels, transform.freqs)
+        rows = out.array.reshape(len(out), plan.inp.n_channels * transform.freqs)
         room = transform.room(max(1, min(transform.at_once, len(out))))
         with np.errstate(over="ignore", invalid="ignore"):
             for frames in out.span.split(transform.at_once):
@@ -200,15 +201,11 @@ class Stft:
                 samples = Span(start, start + transform.samples(frames.size))
                 for channel in range(plan.inp.n_channels):
                     stretch(window, channel, samples, room.line[: samples.size])
-                    self._give(transform(room, frames.size), rows[frames.within(out.span), channel])
+                    transform.write(room, frames.size, rows, frames.start - out.start, channel * transform.freqs)
 
     def _dtype(self, real: DType) -> DType:
         """Give the dtype of spectra, given that of floats that the samples become."""
         return np.result_type(real, np.complex64)
-
-    def _give(self, spectra: Array, out: Array) -> None:
-        """Fill `out` with what is given of some spectra, (frames, freqs) complex128, which may be overwritten."""
-        out[...] = spectra
 
     def _others(self) -> str:
         """Name what is not as by default."""
@@ -259,11 +256,6 @@ class Spectrogram(Stft):
     def _dtype(self, real: DType) -> DType:
         found = np.dtype(np.float32 if np.result_type(real, np.complex64) == np.complex64 else np.float64)
         return widest(found) if self._wide else found
-
-    def _give(self, spectra: Array, out: Array) -> None:
-        parts = spectra.view(np.float64).reshape(*spectra.shape, 2)
-        np.multiply(parts, parts, out=parts)
-        np.add(parts[..., 0], parts[..., 1], out=out, casting="same_kind")
 
 
 def scale_factor(values: Array, scaling: Scaling, fs: float | None) -> float:
