@@ -235,7 +235,7 @@ def short_blocks(patch: pytest.MonkeyPatch) -> None:
 
 
 def last_sums_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(averages.Mean, "add", lambda self, values, _: self._sum.__iadd__(values[-1]))
+    patch.setattr(averages.Mean, "add", lambda self, values, _: self._sum.__iadd__(values[-1:].sum(axis=0)))
 
 
 MUTANTS = {
