@@ -11,6 +11,7 @@ void bind_rate(nanobind::module_& m);
 void bind_four_step(nanobind::module_& m);
 void bind_row_io(nanobind::module_& m);
 void bind_running(nanobind::module_& m);
+void bind_frames(nanobind::module_& m);
 void bind_events(nanobind::module_& m);
 }  // namespace headrace::bindings
 
@@ -28,5 +29,6 @@ NB_MODULE(_native, m) {
     headrace::bindings::bind_four_step(m);
     headrace::bindings::bind_row_io(m);
     headrace::bindings::bind_running(m);
+    headrace::bindings::bind_frames(m);
     headrace::bindings::bind_events(m);
 }

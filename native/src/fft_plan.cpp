@@ -48,19 +48,10 @@ std::int64_t fft_length_for(std::int64_t taps) {
     return std::max<std::int64_t>(256, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(wanted))));
 }
 
-FftPlan::FftPlan(std::span<const double> taps, bool paired) {
-    const auto count = static_cast<std::int64_t>(taps.size() / 2);
-    if (count < 1) throw std::invalid_argument("a filter needs at least one tap");
-    if (count > max_taps)
-        throw std::invalid_argument(std::to_string(count) + " taps are more than the " + std::to_string(max_taps) +
-                                    " that the longest transform allows");
-    if (!std::all_of(taps.begin(), taps.end(), [](double t) { return std::isfinite(t); }))
-        throw std::invalid_argument("taps must be finite");
+FftPlan::FftPlan(std::int64_t length) { set_length(length); }
 
-    view_.taps = count;
-    view_.length = fft_length_for(count);
-    view_.step = view_.length - count + 1;
-    view_.paired = paired;
+void FftPlan::set_length(std::int64_t length) {
+    view_.length = length;
     view_.leaf = std::countr_zero(static_cast<std::uint64_t>(view_.length)) % 2 == 0 ? 4 : 8;
 
     const Roots roots(view_.length);
@@ -74,6 +65,21 @@ FftPlan::FftPlan(std::span<const double> taps, bool paired) {
     }
     view_.levels = static_cast<int>(starts.size());
     for (int i = 0; i < view_.levels; ++i) view_.twiddles[i] = twiddles_.data() + starts[i];
+}
+
+FftPlan::FftPlan(std::span<const double> taps, bool paired) {
+    const auto count = static_cast<std::int64_t>(taps.size() / 2);
+    if (count < 1) throw std::invalid_argument("a filter needs at least one tap");
+    if (count > max_taps)
+        throw std::invalid_argument(std::to_string(count) + " taps are more than the " + std::to_string(max_taps) +
+                                    " that the longest transform allows");
+    if (!std::all_of(taps.begin(), taps.end(), [](double t) { return std::isfinite(t); }))
+        throw std::invalid_argument("taps must be finite");
+
+    view_.taps = count;
+    set_length(fft_length_for(count));
+    view_.step = view_.length - count + 1;
+    view_.paired = paired;
 
     spectrum_.assign(2 * view_.length, 0.0);
     std::copy(taps.begin(), taps.end(), spectrum_.begin());

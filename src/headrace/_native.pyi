@@ -331,6 +331,39 @@ def running_std_workspace(size: int) -> int:
 def running_tile(size: int) -> int:
     """Windows of one channel that are efficient to ask for at once."""
 
+class FrameKernel:
+    """
+    Spectra of overlapping frames of real samples, in float64.
+
+    Frames 0 and 1, 2 and 3 ... of a call share a transform; the bytes of a spectrum depend on the two frames of
+    its pair and on nothing else. Immutable; any number of threads may use one at once.
+    """
+
+    def __init__(self, window: numpy.typing.NDArray[numpy.float64], points: int, turn: int = 0) -> None:
+        """
+        Plan for frames under `window`, (nperseg,), filled up with zeros to `points`, a power of two from 16 to 16384.
+
+        Phases count from sample `turn` of a frame. Raises ValueError and TypeError.
+        """
+
+    def workspace_bytes(self) -> int:
+        """Bytes that one call allocates at most."""
+
+    def spectra(self, line: numpy.typing.NDArray[numpy.float64], hop: int, frames: int, out: numpy.typing.NDArray[Any], first: int = 0, column: int = 0) -> None:
+        """
+        Write the spectra of the frames line[i * hop:][:nperseg], or their power, to out[first + i, column:][:points // 2 + 1].
+
+        `out` is (rows, columns), complex64 or complex128 for spectra, float32 or float64 for power. A frame that holds a NaN or an
+        infinity gives NaN. Raises ValueError and TypeError.
+        """
+
+    def power_sums(self, line: numpy.typing.NDArray[numpy.float64], hop: int, frames: int, out: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        Add the power of the frames, summed over them in an order of its own, to `out`, (points // 2 + 1,).
+
+        Raises ValueError and TypeError.
+        """
+
 def medians(x: numpy.typing.NDArray[Any], out: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     Write the median of each channel of `x`, (n,) or (n, channels) of any real dtype, into `out`, (channels,).

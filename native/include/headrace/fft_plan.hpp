@@ -17,12 +17,16 @@ class FftPlan {
 public:
     // `taps` holds (re, im) pairs. `paired` as in FirPlan.
     FftPlan(std::span<const double> taps, bool paired);
+    // Of transforms of a power of two of at least 16 points, without taps.
+    explicit FftPlan(std::int64_t length);
     FftPlan(const FftPlan&) = delete;
     FftPlan& operator=(const FftPlan&) = delete;
 
     const FirPlan& view() const { return view_; }
 
 private:
+    void set_length(std::int64_t length);
+
     std::vector<double> twiddles_;
     std::vector<double> spectrum_;
     FirPlan view_;

@@ -243,6 +243,25 @@ struct BeyondJob {
     std::uint64_t* words = nullptr;
 };
 
+// See frames.hpp. Of pairs of frames; `sums` or `out`.
+static constexpr std::int64_t frames_sums = 8;  // cells that powers of pairs are added up in
+struct FramesJob {
+    const FirPlan* plan = nullptr;
+    const double* line = nullptr;
+    std::int64_t hop = 1;
+    std::int64_t frames = 0;
+    const double* window = nullptr;  // halved
+    std::int64_t nperseg = 0;
+    std::int64_t turn = 0;
+    const std::int32_t* place = nullptr;  // the row in which frequency k is left
+    const double* zeros = nullptr;        // a frame
+    void* out = nullptr;                  // frame i at element i * row
+    SampleType type = SampleType::c64;    // spectra, or as real numbers power
+    std::int64_t row = 0;
+    double* sums = nullptr;
+    double* cells = nullptr;  // (length, frames_sums), zeros
+};
+
 struct KernelTable {
     int max_lanes;
     FirShape (*fir_shape)(const FirPlan&, int lanes);
@@ -260,6 +279,7 @@ struct KernelTable {
     void (*running_median)(const RunningJob&);
     void (*running_mad)(const RunningJob&);
     void (*running_std)(const RunningJob&);
+    void (*frames)(const FramesJob&, int lanes, double* workspace);  // aligned to 64 bytes
     void (*sift)(SiftJob&);
     double (*moment)(const MomentJob&);
     bool (*beyond)(const BeyondJob&);  // whether any bit is set

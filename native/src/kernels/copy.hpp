@@ -18,6 +18,7 @@ void copy_twiddle(const TwiddleJob& job);
 void copy_running_median(const RunningJob& job);
 void copy_running_mad(const RunningJob& job);
 void copy_running_std(const RunningJob& job);
+void copy_frames(const FramesJob& job, int lanes, double* workspace);
 void copy_sift(SiftJob& job);
 double copy_moment(const MomentJob& job);
 bool copy_beyond(const BeyondJob& job);

@@ -21,6 +21,7 @@ extern const KernelTable table = {
     .running_median = copy_running_median,
     .running_mad = copy_running_mad,
     .running_std = copy_running_std,
+    .frames = copy_frames,
     .sift = copy_sift,
     .moment = copy_moment,
     .beyond = copy_beyond,

@@ -13,6 +13,7 @@ from headrace.cli._help import examples
 from headrace.cli._options import RunSettings, SourceOptions, inputs_argument, run_options, source_options
 from headrace.cli._plot import plot_command
 from headrace.cli._signal_filter import filter_command
+from headrace.cli._signal_spectra import psd_command, stft_command
 from headrace.signals.operators import Resample
 
 
@@ -25,7 +26,7 @@ from headrace.signals.operators import Resample
     )
 )
 def command() -> None:
-    """Filter, transform, search and draw recordings bigger than memory, exactly, in a byte budget.
+    """Filter, transform, search, resample, convert and draw recordings bigger than memory, in a byte budget.
 
     IN is a .npy or .wav file, or with --dtype a raw file of any name. OUT ending in .npy holds an array of
     shape (n,) or (n, channels), OUT ending in .wav is a WAV file, and one ending in .bin, .dat, .raw, the
@@ -88,3 +89,5 @@ command.add_command(fft_command)
 command.add_command(filter_command)
 command.add_command(ifft_command)
 command.add_command(plot_command)
+command.add_command(psd_command)
+command.add_command(stft_command)

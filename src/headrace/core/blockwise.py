@@ -13,7 +13,7 @@ from headrace.core.span import Halo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from headrace.core.arrays import Array, DType
     from headrace.core.chunk import Chunk
@@ -24,6 +24,7 @@ __all__ = [
     "Block",
     "BlockFunction",
     "BlockPlan",
+    "Fits",
     "Fold",
     "Outcome",
     "Packs",
@@ -199,6 +200,21 @@ def pack_result(function: BlockFunction[Any], result: Any) -> Iterable[State]:
 def unpack_result(function: BlockFunction[Any], parts: Iterator[State], tmp: str | None) -> Any:
     """Make a result of what `pack_result` gave."""
     return function.unpack(parts, tmp) if isinstance(function, Packs) else next(parts)
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """A function that is another one for signals that are too short for it."""
+
+    def fitted(self, lengths: Sequence[int | None]) -> Tabulates[Any]:
+        """Give the function for a signal of these segments, samples each; ``None`` for what is not known.
+
+        Raises
+        ------
+        SchemaError
+            If there is none.
+        """
+        ...
 
 
 def stage_name(function: BlockFunction[Any]) -> str:

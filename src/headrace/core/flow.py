@@ -83,6 +83,12 @@ class SampleFlow:
         self._operators = tuple(operators)
         self._specs = [source.spec]
         for operator in operators:
+            shape = self._specs[-1].shape
+            if len(shape) > 1 and not getattr(operator, "any_shape", False):
+                raise SchemaError(
+                    f"{operator!r} takes samples of one or several channels: these have shape {shape}, as spectra of "
+                    "channels have; give it one channel, or wrap a function of such arrays in headrace.signals.Map"
+                )
             self._specs.append(operator.plan(self._specs[-1]).out)
 
     @property

@@ -48,7 +48,7 @@ class Spec:
     n : int or None
         Number of samples; ``None`` while it is not known (an iterator, a live stream).
     shape : tuple of int
-        Shape of one sample: ``()``, or ``(n_channels,)``.
+        Shape of one sample: ``()``, or ``(n_channels,)``; of a frame of spectra ``(n_channels, n_frequencies)``.
     dtype : dtype
         Of the samples.
     fs : float or None
@@ -81,7 +81,7 @@ class Spec:
         return replace(self, n=n)
 
     def __str__(self) -> str:
-        channels = f" x {self.n_channels} ch" if self.shape else ""
+        channels = f" x {' x '.join(map(str, self.shape))} ch" if self.shape else ""
         rate = f" at {self.fs:g} Hz" if self.fs else ""
         return f"{'?' if self.n is None else f'{self.n:,}'}{channels} {self.dtype}{rate}"
 
@@ -144,7 +144,11 @@ class Plan:
 
 @runtime_checkable
 class Operator(Protocol):
-    """What every operator has; see `Windowed`, `Stateful` and `TwoWay` for the three kinds."""
+    """What every operator has; see `Windowed`, `Stateful` and `TwoWay` for the three kinds.
+
+    One that works on samples of any shape, spectra of several channels too, says so by an attribute
+    ``any_shape = True``; to others, a flow gives samples of shape ``()`` and ``(n_channels,)`` alone.
+    """
 
     def plan(self, inp: Spec) -> Plan:
         """Declare what happens to a stream of this kind.

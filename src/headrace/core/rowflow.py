@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from headrace.core.arrow import arrow_stream
-from headrace.core.blockwise import stage_name
+from headrace.core.blockwise import Fits, stage_name
 from headrace.core.closeable import Closeable
 from headrace.core.engines import block_engine
 from headrace.core.outcome_log import OutcomeLog
@@ -62,6 +62,13 @@ class RowFlow:
     """
 
     def __init__(self, flow: SampleFlow, function: Tabulates[Any], t0: float = 0.0) -> None:
+        if len(flow.spec.shape) > 1:
+            raise SchemaError(
+                f"tables are made of samples of one or several channels: these have shape {flow.spec.shape}, as "
+                "short-time spectra have; write them with to_file, or take them chunk by chunk"
+            )
+        if isinstance(function, Fits):
+            function = function.fitted(flow.segment_lengths())
         self._flow, self._function, self._t0 = flow, function, t0
         self._dtype = self._fold_dtype()
 

@@ -34,6 +34,7 @@ from headrace.signals.operators import (
     SosFiltFilt,
 )
 from headrace.signals.recording import Recording
+from headrace.signals.spectra import Coherence, Csd, Istft, Spectrogram, Stft, Welch
 from headrace.signals.wave_sink import WavSink
 from headrace.signals.window_dataset import Windows
 from headrace.signals.windowing import windows
@@ -43,7 +44,9 @@ __all__ = [
     "MATCH",
     "BandPower",
     "BlockMedian",
+    "Coherence",
     "CommonReference",
+    "Csd",
     "Decimate",
     "Detector",
     "Detrend",
@@ -52,6 +55,7 @@ __all__ = [
     "Fir",
     "Flow",
     "Ifft",
+    "Istft",
     "Map",
     "MatchedFilter",
     "MedianFilter",
@@ -65,7 +69,10 @@ __all__ = [
     "Scale",
     "SosFilt",
     "SosFiltFilt",
+    "Spectrogram",
+    "Stft",
     "Threshold",
+    "Welch",
     "Windows",
     "butter",
     "cheby1",

@@ -10,6 +10,7 @@ import numpy as np
 from headrace.core.checks import finite_number, whole_number
 from headrace.errors import SchemaError
 from headrace.signals.sos import checked_sos
+from headrace.signals.window_words import sendable_window
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -199,7 +200,7 @@ def firwin(
         numtaps=whole_number("numtaps", numtaps, least=1),
         cutoff=_edges("cutoff", cutoff, fs, most=None),
         width=None if width is None else finite_number("width", width),
-        window=_window(window),
+        window=sendable_window(window),
         pass_zero=pass_zero if isinstance(pass_zero, str) else bool(pass_zero),
         scale=bool(scale),
     )[0]
@@ -293,12 +294,3 @@ def _band(edges: list[float], fs: float | None) -> str:
 
 def _spoken(number: float) -> str:
     return f"{number:.10g}"
-
-
-def _window(window: Any) -> Any:
-    """Take a window's name, a name with parameters, or a Kaiser window's beta: what can be sent and compared."""
-    if isinstance(window, str):
-        return window
-    if isinstance(window, tuple):
-        return tuple(part if isinstance(part, str) else finite_number("window", part) for part in window)
-    return finite_number("window", window)

@@ -167,8 +167,38 @@ class Flow(SampleFlow):
 
         return self.tabulate(Features(*what, length=length, hop=hop))
 
+    def psd(self, nperseg: int | None = None, noverlap: int | None = None, **options: Any) -> RowFlow:
+        """Estimate how power is spread over frequencies, by Welch's method, each channel by itself.
+
+        Parameters
+        ----------
+        nperseg, noverlap : int, optional
+            Samples in a segment, 256 by default, and those that it shares with the next, by default half of it.
+        **options
+            ``window``, ``detrend``, ``scaling``, ``average`` ...: see `headrace.signals.Welch`.
+
+        Returns
+        -------
+        RowFlow
+            Rows of frequency_hz, channel and psd (or power), in order of (frequency, channel).
+
+        Raises
+        ------
+        SchemaError
+            If the signal has no rate, or a setting is impossible.
+        """
+        from headrace.signals.spectra import Welch
+
+        return self.tabulate(Welch(nperseg, noverlap, **options))
+
     def plot(self, **options: Any) -> Any:
         """Run the flow and draw what it gives, whole; see `headrace.signals.plot.plot` for the options."""
         from headrace.signals.plot import plot
 
         return plot(self, **options)
+
+    def plot_spectrogram(self, **options: Any) -> Any:
+        """Run the flow and draw its spectrogram; see `headrace.signals.spectra.plot.plot_spectrogram`."""
+        from headrace.signals.spectra.plot import plot_spectrogram
+
+        return plot_spectrogram(self, **options)

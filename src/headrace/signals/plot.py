@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headrace.core.operator import Spec
     from headrace.signals.flow import Flow
 
-__all__ = ["draw", "new_axes", "plot"]
+__all__ = ["channel_labels", "draw", "new_axes", "new_figure", "plot", "time_unit"]
 
 _LABELS = 48  # most channels that can be told by name on the axis
 _EVENT = (0.93, 0.42, 0.13)  # red, green, blue of the shade of events
@@ -136,12 +136,12 @@ def draw(
         Events, in as many rows as there are channels.
     """
     fs, n = _spec(part).fs, int(found.edges[-1])
-    units, names = (part.units, part.channel_names) if isinstance(part, Recording) else (None, None)
+    units = part.units if isinstance(part, Recording) else None
     several = found.low.shape[1] > 1
     centers = _centers(found) if several else np.zeros(1)
     offsets = _offsets(found, centers, spacing)
     x, y = _outline(found)
-    seconds, unit = _time_unit(n / fs if fs else None)
+    seconds, unit = time_unit(n / fs if fs else None)
     whole = np.array([0.0, n])
     x, whole = ((part.t0 + at / fs) / seconds if fs else at + first for at in (x, whole))
     crowded = len(offsets) > _LABELS
@@ -156,7 +156,7 @@ def draw(
     if not several:
         ax.set_ylabel(f"amplitude ({units})" if units else "amplitude")
         return
-    shown = names or [str(number) for number in _numbers(part)]
+    shown = channel_labels(part)
     every = -(-len(shown) // _LABELS)
     ax.set_yticks(offsets[::every], shown[::every])
     distance = f"{-offsets[1]:,.6g} {units or ''}".rstrip()
@@ -164,7 +164,14 @@ def draw(
 
 
 def new_axes(n_channels: int = 1) -> Any:
-    """Make a figure of its own, without pyplot, as high as its channels want it.
+    """Make axes in a figure of its own; see `new_figure`."""
+    ax = new_figure(n_channels).add_subplot()
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def new_figure(n_channels: int) -> Any:
+    """Make a figure without pyplot, as high as its channels want it.
 
     Raises
     ------
@@ -179,9 +186,13 @@ def new_axes(n_channels: int = 1) -> Any:
     height = min(max(4.0, 1.5 + 0.4 * n_channels), 16.0)
     figure = figure_module.Figure(figsize=(10, height), layout="constrained")
     canvas_module.FigureCanvasAgg(figure)
-    ax = figure.add_subplot()
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return figure
+
+
+def channel_labels(part: Recording | Flow) -> list[str]:
+    """Name the channels: as the recording does, or by their numbers."""
+    names = part.channel_names if isinstance(part, Recording) else None
+    return list(names) if names else [str(number) for number in _numbers(part)]
 
 
 def _spec(part: Recording | Flow) -> Spec:
@@ -247,7 +258,7 @@ def _middles(touched: Array) -> tuple[Array, Array]:
     return row, (start + end) / 2
 
 
-def _time_unit(duration_s: float | None) -> tuple[float, str]:
+def time_unit(duration_s: float | None) -> tuple[float, str]:
     """Choose the unit of the time axis: its seconds and its name."""
     if duration_s is None or duration_s < 600:
         return 1.0, "s"

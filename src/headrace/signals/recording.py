@@ -187,6 +187,10 @@ class Recording(Closeable):
         """Describe windows by numbers; see `Flow.features`."""
         return self.pipe().features(*what, length=length, hop=hop)
 
+    def psd(self, nperseg: int | None = None, noverlap: int | None = None, **options: Any) -> RowFlow:
+        """Estimate how power is spread over frequencies; see `Flow.psd`."""
+        return self.pipe().psd(nperseg, noverlap, **options)
+
     def view(self, start: int | str | None = None, stop: int | str | None = None) -> Array:
         """Map samples into memory without a copy: the explicit zero-copy door.
 
@@ -234,6 +238,12 @@ class Recording(Closeable):
         from headrace.signals.plot import plot
 
         return plot(self, **options)
+
+    def plot_spectrogram(self, **options: Any) -> Any:
+        """Draw power over time and frequency; see `headrace.signals.spectra.plot.plot_spectrogram`."""
+        from headrace.signals.spectra.plot import plot_spectrogram
+
+        return plot_spectrogram(self, **options)
 
     def close(self) -> None:
         """Close the files behind it, for its slices too. May be called twice."""

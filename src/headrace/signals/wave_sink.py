@@ -64,6 +64,8 @@ class WavSink(RawSink):
                 f"{self.path}: a .wav file holds {names}; got {spec.dtype}: pass one of them as out_dtype= "
                 "(--out-dtype)"
             )
+        if len(spec.shape) > 1:
+            raise SchemaError(f"{self.path}: samples of shape {spec.shape} are not channels: write .npy")
         if spec.fs is None:
             raise SchemaError(f"{self.path}: a .wav file states its rate, and this stream has none: give fs= (--fs)")
         if spec.fs != int(spec.fs) or spec.fs > _MOST_U32:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -31,9 +31,10 @@ class Map:
     Parameters
     ----------
     fn : callable
-        ``fn(x)`` takes an array of shape ``(m,)`` or ``(m, channels)`` and returns one of the same shape. It is called
-        on the blocks ``[0, block), [block, 2 * block), ...`` of the stream, never on chunks, so its result cannot
-        depend on how the flow is run.
+        ``fn(x)`` takes an array of shape ``(m,)`` or ``(m, channels)``, of spectra of channels
+        ``(m, channels, freqs)``, and returns one of the same shape. It is called on the blocks
+        ``[0, block), [block, 2 * block), ...`` of the stream, never on chunks, so its result cannot depend on how the
+        flow is run.
     block : int
         Samples per block; the last may be short.
     halo : int or (int, int)
@@ -72,6 +73,8 @@ class Map:
     >>> demeaned.to_array()
     array([-1.,  0.,  1., -1.,  0.,  1.])
     """
+
+    any_shape: ClassVar[bool] = True
 
     fn: Callable[[Array], Array]
     block: int = 65536
