@@ -191,7 +191,7 @@ static constexpr std::int64_t running_limit = std::int64_t{1} << 30;  // samples
 // Windows of one channel that are worked on together: many for each sample that they share with their neighbours, in memory of no more
 // than some windows.
 [[maybe_unused]] static constexpr std::int64_t running_tile(std::int64_t size) {
-    return size < 256 ? 2048 - size : size <= 8192 ? 7 * size : size <= 65536 ? 3 * size : size;
+    return size < 96 ? 1024 - size : size < 256 ? 2048 - size : size <= 8192 ? 7 * size : size <= 65536 ? 3 * size : size;
 }
 static constexpr std::int64_t running_channels = 8;  // copied out of their rows together
 // Places for ranks: a bit each, and words on either side.

@@ -117,6 +117,9 @@ static bool finish_order(KeyEntry<K>* entries, std::int64_t count) {
     return true;
 }
 
+// So few that counting them in bins takes as long as one more digit.
+static constexpr std::int64_t few_keys = 1536;
+
 // The ranks of keys of samples of type S.
 template <class S, class K>
 static void rank_keys(const K* keys, std::int64_t count, const RankTables<K>& tables) {
@@ -126,9 +129,9 @@ static void rank_keys(const K* keys, std::int64_t count, const RankTables<K>& ta
     } else if constexpr (sizeof(S) == 2) {
         sorted = sort_keys<8, 2, 0>(keys, count, tables);
     } else if constexpr (sizeof(S) == 4) {
-        sorted = sort_keys<11, 3, 0>(keys, count, tables);
+        sorted = count <= few_keys ? sort_keys<8, 4, 0>(keys, count, tables) : sort_keys<11, 3, 0>(keys, count, tables);
     } else {  // the high bits tell most samples apart
-        KeyEntry<K>* nearly = sort_keys<11, 3, 31>(keys, count, tables);
+        KeyEntry<K>* nearly = count <= few_keys ? sort_keys<8, 4, 32>(keys, count, tables) : sort_keys<11, 3, 31>(keys, count, tables);
         sorted = finish_order(nearly, count) ? nearly : sort_keys<11, 6, 0>(keys, count, tables);
     }
     for (std::int64_t i = 0; i < count; ++i) {

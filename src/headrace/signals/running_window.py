@@ -26,6 +26,7 @@ Mode = Literal["reflect", "mirror", "nearest", "constant"]
 
 _LONGEST = 2**30  # samples that the kernels take
 _UNKNOWN = 2**59  # samples of a stream whose end is not in sight
+_VALUES = 65_536  # that a chunk has, if that is more than a tile
 _PIECE = 16_384  # samples that are converted at once, where no kernel reads them as they are
 
 
@@ -98,9 +99,10 @@ class RunningWindow:
         return f"{self.size!r}{mode}{f', cval={self.cval:g}' if self.mode == 'constant' else ''}"
 
 
-def batch(size: int) -> int:
-    """Give how many outputs are efficient to ask for at once."""
-    return max(4096, int(_native.running_tile(size)))
+def batch(size: int, n_channels: int) -> int:
+    """Give how many outputs are efficient to ask for at once: whole tiles of the kernels, and some thousand values."""
+    tile = int(_native.running_tile(size))
+    return tile * max(1, _VALUES // (tile * max(1, n_channels)))
 
 
 def _check_size(size: int) -> None:

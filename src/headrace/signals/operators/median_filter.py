@@ -86,7 +86,7 @@ class MedianFilter:
             inp,
             out,
             halo=RunningWindow.halo(size),
-            batch=batch(size),
+            batch=batch(size, inp.n_channels),
             workspace=_native.running_ranks_workspace(np.empty(0, worked), size, inp.n_channels)
             + (0 if self._in_place(inp.dtype) else copied),
             detail=size,

@@ -180,7 +180,7 @@ def _plan(inp: Spec, size: int, workspace: int, *, wide: bool) -> Plan:
         inp,
         replace(inp, dtype=widest(narrow) if wide else narrow, bits=None),
         halo=RunningWindow.halo(size),
-        batch=batch(size),
+        batch=batch(size, inp.n_channels),
         workspace=workspace + copied,
         detail=size,
     )
