@@ -21,7 +21,20 @@ import numpy as np
 from headrace import _native
 from headrace.core import cascade, outcome_log, prepare, rowstore, run_journal
 from headrace.core.unbroken import Unbroken
-from headrace.signals import Fft, Fir, Map, Resample, Scale, SosFilt, SosFiltFilt, Threshold, concat
+from headrace.signals import (
+    Fft,
+    Fir,
+    Map,
+    MatchedFilter,
+    MedianFilter,
+    Resample,
+    Scale,
+    SosFilt,
+    SosFiltFilt,
+    Spectrogram,
+    Threshold,
+    concat,
+)
 from headrace.signals import open as open_recording
 from headrace.signals.fft import bluestein, four_step
 from headrace.testing import CumulativeSum, DoubleSum, WindowSums
@@ -39,6 +52,7 @@ spare.mkdir()
 np.random.default_rng(seed).integers(-900, 900, 80_000, np.int16).tofile(source)
 SOS = [[0.2, 0.4, 0.2, 1, -0.3, 0.1], [1, -2, 1, 1, -1.2, 0.5]]
 ONES = np.ones(30) / 30
+TEMPLATE = np.sin(np.arange(20.0))[np.newaxis]
 FLOWS: dict[str, Any] = {
     "windowed": lambda rec: rec.pipe(Fir(ONES), Map(lambda x: x * 2.5, block=999)),
     "another rate": lambda rec: rec.pipe(Resample(3, 2)),
@@ -50,16 +64,29 @@ FLOWS: dict[str, Any] = {
     "two-way, then stateful": lambda rec: rec.pipe(DoubleSum(512), CumulativeSum()),
     "two-way twice": lambda rec: rec.pipe(DoubleSum(512), DoubleSum(256), Fir(ONES)),
     "transform": lambda rec: rec[:, 0].pipe(Fft(300_000)),
-    "short transform": lambda rec: rec[:, 0].pipe(Fir(ONES), Fft(50_000), Scale(0.5)),
+    "short transform": lambda rec: rec[:, 0].pipe(Fir(ONES), Fft(20_000), Scale(0.5)),
     "transform of a prime length": lambda rec: rec[:, 0].pipe(Fft(100_003), Scale(0.5)),
     "transform of a filtered signal": lambda rec: rec[:, 1].pipe(SosFilt(SOS), Fft(300_000), Map(abs, dtype="float64")),
+    "running median": lambda rec: rec.pipe(MedianFilter(99)),
+    "short-time spectra": lambda rec: rec.pipe(Spectrogram(64, 32)),
+    "power spectrum": lambda rec: rec.psd(nperseg=64, average="median"),
+    "templates": lambda rec: rec.detect(MatchedFilter(TEMPLATE, 0.4)),
     "events": lambda rec: rec.pipe(Fir(ONES)).detect(Threshold(1.0, block=3000, merge_gap=3)),
     "events of a stateful row": lambda rec: rec.pipe(SosFilt(SOS), Fir(ONES)).detect(Threshold(1.0, block=3000)),
     "features": lambda rec: rec.pipe(Scale(2)).features("rms", "peak", length=700, hop=300),
     "windows of a stateful row": lambda rec: rec.pipe(CumulativeSum()).tabulate(WindowSums(1500, 700)),
     "windows of a two-way row": lambda rec: rec.pipe(DoubleSum(512)).tabulate(WindowSums(1500, 700)),
 }
-TABLES = {"events", "events of a stateful row", "features", "windows of a stateful row", "windows of a two-way row"}
+TABLES = {
+    "power spectrum",
+    "templates",
+    "events",
+    "events of a stateful row",
+    "features",
+    "windows of a stateful row",
+    "windows of a two-way row",
+}
+WIDE = {"power spectrum", "templates"}
 WHOLE = {"transform", "short transform", "transform of a prime length", "transform of a filtered signal"}
 
 
@@ -120,7 +147,7 @@ if fault is not None:
 def options_of(name: str) -> dict[str, Any]:
     """Choose what must not matter."""
     chosen: dict[str, Any] = {
-        "memory": dice.choice(["8MB", "16MB", "64MB"]),
+        "memory": dice.choice(["20MB" if name in WIDE else "8MB", "24MB", "64MB"]),
         "threads": dice.randrange(1, 4),
         "executor": dice.choice(["threads", "threads", "serial"]),
     }

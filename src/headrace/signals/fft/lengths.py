@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["LONGEST", "ONE_PIECE", "Split", "convolution_length", "largest_prime", "split_of"]
+__all__ = ["LONGEST", "ONE_PIECE", "SMALL_PRIME", "Split", "convolution_length", "largest_prime", "split_of"]
 
 ONE_PIECE = 1 << 16
 """Transforms up to this length are done in one piece."""
 
 LONGEST = 1 << 49
 """No transform is longer."""
+
+SMALL_PRIME = 11
+"""The largest that SciPy's transforms have a butterfly for."""
 
 _BALANCE = 8  # no factor is more than so many times the square root
 _TRIED = 1 << 20  # primes up to here are found

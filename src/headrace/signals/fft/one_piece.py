@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headrace.core.arrays import widest
-from headrace.signals.fft.engine import import_scipy, short_bytes
+from headrace.signals.fft.engine import import_scipy
+from headrace.signals.fft.lengths import SMALL_PRIME, largest_prime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,8 @@ class OnePiece:
 
     def beside_bytes(self, size: int) -> int:
         """See `Pass`."""
-        return (size * 2 * self.signal.n + short_bytes(self.signal.n)) * 16
+        inside = 4 if largest_prime(self.signal.n) <= SMALL_PRIME else 12  # SciPy's tables and rows; a convolution's
+        return size * (2 + inside) * self.signal.n * 16
 
     def run(self, task: Span, read: RowReader, files: Sequence[ScratchFile], room: Array) -> None:
         """See `Pass`."""

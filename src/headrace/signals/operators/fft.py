@@ -13,7 +13,7 @@ from headrace.core.operator import Plan, Spec
 from headrace.errors import SchemaError
 from headrace.signals.fft.bluestein import Bluestein
 from headrace.signals.fft.four_step import FourStep
-from headrace.signals.fft.lengths import LONGEST, ONE_PIECE, largest_prime, split_of
+from headrace.signals.fft.lengths import LONGEST, ONE_PIECE, SMALL_PRIME, largest_prime, split_of
 from headrace.signals.fft.one_piece import OnePiece
 from headrace.signals.fft.signal import Signal
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from headrace.core.transform import Transformation
 
 __all__ = ["Fft", "Ifft"]
-
-_SMALL_PRIME = 11  # the largest that SciPy's transforms have a butterfly for
 
 
 class Fft:
@@ -187,7 +185,7 @@ class _Job:
         split = split_of(n)
         if split is None:
             return Bluestein(self.signal, self.out, inverse=self.inverse)
-        wide = np.dtype(np.complex128) if largest_prime(n) > _SMALL_PRIME else self.work
+        wide = np.dtype(np.complex128) if largest_prime(n) > SMALL_PRIME else self.work
         return FourStep(self.signal, split, wide, inverse=self.inverse)
 
 
