@@ -122,7 +122,7 @@ def check_answer(x: np.ndarray, name: str, data: st.DataObject) -> None:
     size = float(np.abs(x).max(initial=0)) * np.sqrt(x.size) or 1.0
     limit = 3e-7 if narrow else 1e-14
     off = np.linalg.norm(found.astype(np.float64) - expected)
-    assert relative_error(found, expected) <= limit or off <= 1e-15 * size
+    assert relative_error(found, expected) <= limit or off <= 1e-14 * size
 
 
 def same_bytes(found: np.ndarray, expected: np.ndarray) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.falling import FallingEngine
-from headrace.core.operator import Transform, TwoWay, Windowed
+from headrace.core.operator import Stateful, Transform, TwoWay, Windowed
 from headrace.core.prepare import Feed, Preparation
 from headrace.core.pull import PullEngine
 from headrace.core.pulled_blocks import PulledBlocks
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from headrace.core.blockwise import BlockFunction
     from headrace.core.engine import ChunkEngine, Means, SinkEngine
     from headrace.core.flow import SampleFlow
-    from headrace.core.operator import Operator
+    from headrace.core.operator import Operator, Spec
     from headrace.core.source import StreamSource
 
-__all__ = ["block_engine", "check_order", "chunk_engine", "sink_engine", "temporary_bytes"]
+__all__ = ["block_engine", "chunk_engine", "sink_engine", "specs_along", "temporary_bytes"]
 
 
 def chunk_engine(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> ChunkEngine:
@@ -143,15 +143,36 @@ def temporary_bytes(source: Source | StreamSource, operators: Sequence[Operator]
     return total
 
 
-def check_order(source: Source | StreamSource, operators: Sequence[Operator]) -> None:
-    """Refuse what cannot be gone over twice.
+def specs_along(source: Source | StreamSource, operators: Sequence[Operator]) -> list[Spec]:
+    """Check that a row of operators fits together, and give what flows before the first and after each.
 
     Raises
     ------
     SchemaError
-        If a two-way operator or a transform works on a stream, a two-way operator comes after one that carries state,
-        or a transform is to work on a signal with gaps.
+        If one is no operator, cannot work on what reaches it, or not in its place: a two-way operator or a transform
+        on a stream, a two-way operator after one that carries state, a transform on a signal with gaps.
     """
+    for operator in operators:
+        if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful, TwoWay, Transform)):
+            raise SchemaError(
+                f"{operator!r} is not an operator, an object with plan() and apply(), step(), backward() or "
+                "transform(): make one of a class by calling it, wrap a function in headrace.signals.Map"
+            )
+    _check_order(source, operators)
+    specs = [source.spec]
+    for operator in operators:
+        shape = specs[-1].shape
+        if len(shape) > 1 and not getattr(operator, "any_shape", False):
+            raise SchemaError(
+                f"{operator!r} takes samples of one or several channels: these have shape {shape}, as spectra of "
+                "channels have; give it one channel, or wrap a function of such arrays in headrace.signals.Map"
+            )
+        specs.append(operator.plan(specs[-1]).out)
+    return specs
+
+
+def _check_order(source: Source | StreamSource, operators: Sequence[Operator]) -> None:
+    """Refuse what goes over the signal more than once where that cannot be."""
     for place, operator in enumerate(operators):
         if not isinstance(operator, (TwoWay, Transform)):
             continue

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from headrace.core.arrow import arrow_chunks
-from headrace.core.engines import check_order, temporary_bytes
-from headrace.core.operator import Operator, Stateful, Transform, TwoWay, Windowed
+from headrace.core.engines import specs_along, temporary_bytes
 from headrace.core.progress import progress_of
 from headrace.core.publish import refuse_input_as_output
 from headrace.core.report import Meter
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from headrace.core.arrays import Array, DType
     from headrace.core.arrow import ArrowStream
     from headrace.core.chunk import Chunk
-    from headrace.core.operator import Spec
+    from headrace.core.operator import Operator, Spec
     from headrace.core.report import RunReport
     from headrace.core.source import StreamSource
 
@@ -72,24 +71,9 @@ class SampleFlow:
     """
 
     def __init__(self, source: Source | StreamSource, operators: Sequence[Operator] = ()) -> None:
-        for operator in operators:
-            if isinstance(operator, type) or not isinstance(operator, (Windowed, Stateful, TwoWay, Transform)):
-                raise SchemaError(
-                    f"{operator!r} is not an operator, an object with plan() and apply(), step(), backward() or "
-                    "transform(): make one of a class by calling it, wrap a function in headrace.signals.Map"
-                )
-        check_order(source, operators)
+        self._specs = specs_along(source, operators)
         self._source = source
         self._operators = tuple(operators)
-        self._specs = [source.spec]
-        for operator in operators:
-            shape = self._specs[-1].shape
-            if len(shape) > 1 and not getattr(operator, "any_shape", False):
-                raise SchemaError(
-                    f"{operator!r} takes samples of one or several channels: these have shape {shape}, as spectra of "
-                    "channels have; give it one channel, or wrap a function of such arrays in headrace.signals.Map"
-                )
-            self._specs.append(operator.plan(self._specs[-1]).out)
 
     @property
     def source(self) -> Source | StreamSource:

@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from itertools import count as numbers
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -213,7 +214,7 @@ class PushEngine:
         start = 0
         meter = self._means.meter
         iterator = iter(self._source)  # type: ignore[arg-type]
-        for number in _count():
+        for number in numbers():
             before = time.perf_counter()
             array = next(iterator, _END)
             meter.add({"read": time.perf_counter() - before}, threads=1)
@@ -395,10 +396,3 @@ def _part(chunks: Iterator[Chunk], offset: int, span: Span) -> Iterator[Chunk]:
         found = Chunk(chunk.span.shift(-offset), chunk.array)
         yield found.narrow(Span(max(found.start, taken), found.stop))
         taken = found.stop
-
-
-def _count() -> Iterator[int]:
-    number = 0
-    while True:
-        yield number
-        number += 1
