@@ -117,8 +117,8 @@ OPTIONS: list[dict[str, object]] = [
 ]
 
 
-def test_each_option_of_the_rule_reaches_the_table(tmp_path: Path, rng: np.random.Generator) -> None:
-    np.save(tmp_path / "x.npy", telling(rng))
+def test_each_option_of_the_rule_reaches_the_table(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", telling(np.random.default_rng(11)))  # in which each option does show
     rules = [{"nan": "gap"} | options for options in [{}, *OPTIONS]]
     rows = []
     for number, rule in enumerate(rules):

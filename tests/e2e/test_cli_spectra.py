@@ -46,6 +46,22 @@ def test_psd_writes_a_table_or_a_picture(place: Path) -> None:
     assert (place / "psd.png").read_bytes()[:8] == PNG
 
 
+def test_channels_keep_their_numbers(place: Path) -> None:
+    words = ("rec.npy", "one.csv", "--fs", 100, "--nperseg", 64, "--channels", "1,0", "--stop", 5000)
+    assert headrace("signal", "psd", *words, cwd=place).returncode == 0
+    table = np.genfromtxt(place / "one.csv", delimiter=",", names=True)
+    expected = scipy.signal.welch(X[:5000, ::-1].astype(float), 100.0, nperseg=64, axis=0)[1]
+    assert table["channel"][:2].tolist() == [1, 0]
+    assert np.allclose(table["psd"].reshape(-1, 2), expected, rtol=1e-12)
+
+
+def test_a_segment_longer_than_the_recording_is_all_of_it(place: Path) -> None:
+    words = ("short.npy", "short.png", "--spectrogram", "--fs", 100, "--nperseg", 5000)
+    done = headrace("signal", "plot", *words, cwd=place, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (place / "short.png").read_bytes().startswith(PNG)
+
+
 def test_a_short_recording_is_said_to_be_short(place: Path) -> None:
     done = headrace("signal", "psd", "short.npy", "psd.npy", "--fs", 100, cwd=place)
     assert done.returncode == 0, done.stderr

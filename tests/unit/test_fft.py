@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from headrace import Budget
-from headrace.core.tempfiles import ScratchFile
+from headrace import Budget, _native
+from headrace.core.tempfiles import ScratchFile, UnnamedFile
 from headrace.errors import BudgetTooSmall, OutputError, SchemaError, SourceChanged
 from headrace.signals import CommonReference, Fft, Ifft, Map, Scale, SosFilt, butter, from_array, from_iter
 from headrace.signals import open as open_recording
@@ -209,6 +209,53 @@ def test_temporary_files_need_room_which_is_looked_for_first(tmp_path: Path, mon
     with pytest.raises(OutputError, match=r"Fft takes .* of temporary files, and 1 kB are free there.*--tmp"):
         flow.to_file(tmp_path / "y.npy", tmp=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_room_for_all_transforms_of_a_row_is_looked_for_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = from_array(noise(LONG)).pipe(Fft(), Ifft(LONG, real=True))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=flow.temporary_bytes - 1))
+    with pytest.raises(OutputError, match="Ifft takes"):
+        flow.to_file(tmp_path / "y.npy", tmp=tmp_path, progress=lambda *_: pytest.fail("it began"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=flow.temporary_bytes))
+    assert flow.to_array().shape == (LONG,)
+
+
+def test_a_budget_is_refused_before_the_roots_of_a_huge_transform_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "Roots", lambda _: pytest.fail("made"))
+    with pytest.raises(BudgetTooSmall), from_array(noise(9)).pipe(Fft(2**40)).chunks(memory="1MB") as chunks:
+        next(chunks)
+
+
+def test_a_filter_that_goes_back_may_follow_what_carries_state_behind_a_transform() -> None:
+    x = noise(3000, "float64")
+    flow = from_array(x).pipe(CumulativeSum(), Reversal(), DoubleSum(64))
+    summed = from_array(x).pipe(CumulativeSum()).to_array()
+    assert flow.to_array().tobytes() == from_array(summed[::-1].copy()).pipe(DoubleSum(64)).to_array().tobytes()
+
+
+@pytest.mark.parametrize("n", [3, LONG])
+def test_half_a_spectrum_of_bools_is_one_of_numbers(n: int) -> None:
+    x = noise(n // 2 + 1) > 0
+    assert close(from_array(x).pipe(Ifft(n, real=True)).to_array(), scipy.fft.irfft(x.astype(float), n))
+
+
+def test_a_file_that_is_closed_under_a_write_of_rows_leads_into_no_other(tmp_path: Path) -> None:
+    file = UnnamedFile(tmp_path, "rows")
+    rows, right = np.ones((1000, 100), np.uint8), _native.write_rows
+
+    def closing(fd: int, *rest: Any) -> int:
+        file.close()
+        other.append((tmp_path / "other").open("wb"))  # takes the number that is free
+        return right(fd, *rest)
+
+    other: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_native, "write_rows", closing)
+        file.write_rows(rows, 0, 100)
+    other[0].close()
+    assert (tmp_path / "other").stat().st_size == 0
 
 
 def test_temporary_bytes_are_none_without_a_transform_and_count_what_is_spooled() -> None:

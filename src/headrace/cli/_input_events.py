@@ -1,4 +1,4 @@
-"""Events of a part of a recording, counted in samples and channels of the whole input."""
+"""Events, and other rows, of a part of a recording, counted in samples and channels of the whole input."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import click
 
 from headrace.cli._batch import expand, transform
 from headrace.cli._help import examples
+from headrace.cli._input_events import InputEvents
 from headrace.cli._options import (
     RunSettings,
     SourceOptions,
@@ -19,12 +20,12 @@ from headrace.cli._options import (
     table_options,
 )
 from headrace.cli._picture import is_picture, say_picture, with_drawing, write_picture
+from headrace.core.rowflow import RowFlow
 from headrace.errors import SchemaError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headrace.core.rowflow import RowFlow
     from headrace.signals import Recording
 
 __all__ = ["psd_command", "stft_command"]
@@ -144,7 +145,12 @@ def psd_command(ctx: click.Context, /, *, inputs: tuple[str, ...], out: str, **v
     if is_picture(out):
         _draw(expand(inputs), out, source, settings, table_of)
     else:
-        ctx.exit(transform(inputs, out, source, settings, table_of))
+        ctx.exit(transform(inputs, out, source, settings, lambda recording: _of_input(recording, table_of(recording))))
+
+
+def _of_input(recording: Recording, table: RowFlow) -> RowFlow:
+    """Name channels as the whole input does."""
+    return RowFlow(table.flow, InputEvents(table.function, 0, recording.channel_numbers), recording.t0)
 
 
 def _draw(paths: list[Path], out: str, source: SourceOptions, settings: RunSettings, table_of: Any) -> None:

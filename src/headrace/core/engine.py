@@ -49,6 +49,8 @@ class Means:
         How many bits delivered integers may take, if fewer than their dtype's.
     journal : Journal
         Where what is done is kept, and found again by a run that continues this one.
+    claimed : int
+        Bytes of temporary files that the engines around this one take.
     tell : callable
         Called when something is done that gives no output yet, so that progress can be shown.
     """
@@ -62,6 +64,7 @@ class Means:
     bits: int | None = None
     tell: Callable[[], object] = lambda: None
     journal: Journal = NO_JOURNAL
+    claimed: int = 0
 
     def casts(self, dtype: DType) -> bool:
         """Whether samples of a dtype are delivered as something else."""

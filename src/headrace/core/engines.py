@@ -36,7 +36,7 @@ def chunk_engine(source: Source | StreamSource, operators: Sequence[Operator], m
     """Make the engine that hands over what a row of operators gives, in order; it has not begun."""
     head = _prepared_head(source, operators, means)
     if head is not None:
-        return SurveyedChunks(head.survey, chunk_engine(head.source, head.rest, means))
+        return SurveyedChunks(head.survey, chunk_engine(head.source, head.rest, head.behind(means)))
     return _plain_engine(source, operators, means, in_order=True)
 
 
@@ -47,7 +47,7 @@ def sink_engine(source: Source | StreamSource, operators: Sequence[Operator], me
         tail = _all_windowed(head.rest)
         if tail is not None and isinstance(head.source, TwoWaySource) and FallingEngine.serves(head.source, tail):
             return FallingEngine(head.source, tail, means)
-        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, _within(means, "then")))
+        return SurveyedSink(head.survey, sink_engine(head.source, head.rest, head.behind(means)))
     return _plain_engine(source, operators, means, in_order=False)
 
 
@@ -57,7 +57,7 @@ def block_engine(flow: SampleFlow, function: BlockFunction[Any], means: Means) -
     def of(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> BlockEngine:
         head = _prepared_head(source, operators, means)
         if head is not None:
-            return SurveyedBlocks(head.survey, of(head.source, head.rest, _within(means, "then")))
+            return SurveyedBlocks(head.survey, of(head.source, head.rest, head.behind(means)))
         windowed = _all_windowed(operators)
         if isinstance(source, Source) and windowed is not None:
             return PulledBlocks(source, windowed, function, flow.spec, means)
@@ -93,11 +93,18 @@ class _Head:
         The passes before that.
     rest : sequence of Operator
         What follows.
+    temporary : int
+        Bytes of its temporary files, as far as they are known beforehand.
     """
 
     source: TwoWaySource | TransformSource
     survey: Survey | Preparation
     rest: Sequence[Operator]
+    temporary: int = 0
+
+    def behind(self, means: Means) -> Means:
+        """Give what an engine behind it works with."""
+        return replace(_within(means, "then"), claimed=means.claimed + self.temporary)
 
 
 def _prepared_head(source: Source | StreamSource, operators: Sequence[Operator], means: Means) -> _Head | None:
@@ -109,26 +116,26 @@ def _prepared_head(source: Source | StreamSource, operators: Sequence[Operator],
             twice = TwoWaySource(source, _all_windowed(before) or [], operator)
             return _Head(twice, Survey(twice, means), rest)
         if isinstance(operator, Transform):
-            feed = None
-            if before or row_reader(source) is None:
-                feed = _feed(source, before, means)
-            transformed = TransformSource(feed.spool if feed else source, operator)
-            return _Head(transformed, Preparation(transformed, means, feed), rest)
+            return _transform_head(source, before, operator, rest, means)
     return None
 
 
-def _inside(means: Means) -> Means:
-    """Give an engine behind a survey names of its own in the journal."""
-    return replace(means, journal=means.journal.within("then"))
-
-
-def _feed(source: Source, operators: Sequence[Operator], means: Means) -> Feed:
-    """Make what writes a row of operators' output into a spool."""
+def _transform_head(
+    source: Source, before: Sequence[Operator], operator: Transform, rest: Sequence[Operator], means: Means
+) -> _Head:
+    """Make a source of a transform, fed by a spool where rows of its input cannot be had otherwise."""
+    if not before and row_reader(source) is not None:
+        transformed = TransformSource(source, operator)
+        return _Head(transformed, Preparation(transformed, means), rest, sum(transformed.work.files))
     spec = source.spec
-    for operator in operators:
-        spec = operator.plan(spec).out
-    feeding = replace(_within(means, "feed"), dtype=spec.dtype, bits=None, chunk=None)
-    return Feed(sink_engine(source, operators, feeding), Spool(spec, source, means.tmp, means.journal))
+    for each in before:
+        spec = each.plan(spec).out
+    spool = Spool(spec, source, means.tmp, means.journal)
+    transformed = TransformSource(spool, operator)
+    temporary = spool.nbytes + sum(transformed.work.files)
+    within = replace(_within(means, "feed"), dtype=spec.dtype, bits=None, chunk=None, claimed=means.claimed + temporary)
+    feed = Feed(sink_engine(source, before, within), spool)
+    return _Head(transformed, Preparation(transformed, means, feed), rest, temporary)
 
 
 def temporary_bytes(source: Source | StreamSource, operators: Sequence[Operator]) -> int:
@@ -188,8 +195,9 @@ def _check_order(source: Source | StreamSource, operators: Sequence[Operator]) -
                     "work on each of them, or join what continues each other with concat(..., contiguous=True)"
                 )
             continue
-        for before in operators[:place]:
-            if not isinstance(before, (Windowed, TwoWay, Transform)):
+        spooled = max((i + 1 for i, each in enumerate(operators[:place]) if isinstance(each, Transform)), default=0)
+        for before in operators[spooled:place]:  # what comes before a transform is written down for it
+            if not isinstance(before, (Windowed, TwoWay)):
                 raise SchemaError(
                     f"{operator!r} goes over the signal twice, and cannot follow {before!r}, which carries state: put "
                     "it first, or write what comes before it to a file"

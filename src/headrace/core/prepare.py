@@ -163,6 +163,7 @@ class Preparation:
             raise
         finally:
             feed.engine.close()
+            feed.spool.rest()
 
     def _claim(self, passes: int, units: int, *, now: bool) -> dict[str, int]:
         """Journal how far it is."""
@@ -224,7 +225,7 @@ class Preparation:
         if journal.last(_NAME) is not None:
             return  # a run that is continued has some of them already; reserving the others will tell
         files = sum(self._source.work.files)
-        needed = files + (self._feed.spool.nbytes if self._feed else 0)
+        needed = self._means.claimed + files + (self._feed.spool.nbytes if self._feed else 0)
         folder = journal.folder(tmp)
         free = shutil.disk_usage(folder).free
         if needed > free:

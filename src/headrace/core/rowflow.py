@@ -82,6 +82,11 @@ class RowFlow:
         """What is tabulated."""
         return self._flow
 
+    @property
+    def function(self) -> Tabulates[Any]:
+        """How, as fitted to the flow."""
+        return self._function
+
     def batches(self, **options: Unpack[RunKeywords]) -> Rows:
         """Iterate over the rows in order, some at a time.
 

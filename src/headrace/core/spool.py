@@ -9,6 +9,7 @@ import numpy as np
 from headrace.core.arrays import byte_view
 from headrace.core.journal import NO_JOURNAL
 from headrace.core.span import Span
+from headrace.core.transform import TransformSource
 
 if TYPE_CHECKING:
     from headrace.core.arrays import Array
@@ -83,6 +84,11 @@ class Spool:
     def verify(self) -> None:
         """See `Source.verify`."""
         self._source.verify()
+
+    def rest(self) -> None:
+        """Let a transform that it came from go without the memory that it was read in."""
+        if isinstance(self._source, TransformSource):
+            self._source.work.rest()
 
     def close(self) -> None:
         """Give the space back; the source stays open. May be called twice."""

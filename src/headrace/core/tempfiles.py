@@ -13,6 +13,7 @@ from headrace.core.sizes import format_bytes
 from headrace.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
@@ -90,17 +91,28 @@ class ScratchFile:
 
     def write_rows(self, rows: Array, offset: int, stride: int) -> None:
         """Write each ``rows[i]``, of a C-contiguous array, to byte ``offset + i * stride``; see `write`."""
-        failed = _native.write_rows(self._fd, offset, stride, rows)
+        failed = self._on_own_fd(_native.write_rows, offset, stride, rows)
         if failed:
             raise self._failed(f"did not take {format_bytes(rows.nbytes)}", OSError(failed, os.strerror(failed)))
 
     def read_rows(self, rows: Array, offset: int, stride: int) -> None:
         """Fill each ``rows[i]``, of a C-contiguous array, from byte ``offset + i * stride``; see `read`."""
-        failed = _native.read_rows(self._fd, offset, stride, rows)
+        failed = self._on_own_fd(_native.read_rows, offset, stride, rows)
         if failed < 0:
             raise OutputError(f"{self._place}: {self._purpose} lost its end", path=self._place)
         if failed:
             raise self._failed("cannot be read", OSError(failed, os.strerror(failed)))
+
+    def _on_own_fd(self, call: Callable[[int, int, int, Array], int], offset: int, stride: int, rows: Array) -> int:
+        """Call with a descriptor of its own: a close in another thread must not lead many writes into another file."""
+        try:
+            fd = os.dup(self._fd)
+        except OSError as error:
+            return error.errno or errno.EIO
+        try:
+            return call(fd, offset, stride, rows)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         """Let go of it. May be called twice."""

@@ -104,6 +104,10 @@ class Transformation(Protocol):
         """Fill `out` with the outputs `span`, after all passes. Called from several threads at once."""
         ...
 
+    def rest(self) -> None:
+        """Let go of memory that `read` works in; a later one takes it again."""
+        ...
+
 
 class TransformSource:
     """What a source and a transform deliver.
@@ -158,5 +162,6 @@ class TransformSource:
 
     def close(self) -> None:
         """Let go of the temporary files; the source below stays open. May be called twice."""
+        self.work.rest()
         while self.files:
             self.files.pop().close()

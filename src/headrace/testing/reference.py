@@ -255,6 +255,8 @@ class _Reversed:
         read(task.start, task.size, x[np.newaxis])
         files[0].write(byte_view(x[::-1].copy()), (self.count - task.stop) * self.dtype.itemsize)
 
+    def rest(self) -> None: ...
+
     def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         files[0].read(byte_view(out), span.start * self.dtype.itemsize)
 

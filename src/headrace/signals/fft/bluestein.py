@@ -21,6 +21,7 @@ from headrace.signals.fft.engine import Short
 from headrace.signals.fft.four_step import FirstPass
 from headrace.signals.fft.lengths import convolution_length
 from headrace.signals.fft.room import Room
+from headrace.signals.fft.roots import LazyRoots
 from headrace.signals.fft.tiles import AHEAD, Regions, side_for
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _Chirped:
     """The signal times a chirp; see `SignalRows`."""
 
     signal: Signal
-    roots: _native.Roots
+    roots: LazyRoots
     inverse: bool
     dtype: DType = _WIDE
 
@@ -55,7 +56,7 @@ class _Chirped:
             rows, first = raw[: part.size], start + part.start * apart
             signal.rows(read, first, apart, rows)
             samples = rows.astype(float_dtype(signal.dtype), copy=False)
-            _native.chirp(samples, out[part.start : part.stop], first, apart, self.roots, self.inverse)
+            _native.chirp(samples, out[part.start : part.stop], first, apart, self.roots.table, self.inverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class _Chirp:
     """The chirp that the signal is convolved with, of `length` samples, symmetric around 0; see `SignalRows`."""
 
     length: int
-    roots: _native.Roots
+    roots: LazyRoots
     inverse: bool
     dtype: DType = _WIDE
 
@@ -85,7 +86,7 @@ class _Chirp:
         self._fill(out[high:], start + high * apart - self.length, apart)
 
     def _fill(self, rows: Array, start: int, apart: int) -> None:
-        _native.chirp(None, rows, start, apart, self.roots, self.inverse)
+        _native.chirp(None, rows, start, apart, self.roots.table, self.inverse)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class _Product:
         What is read of the first and of the second file.
     product : Regions
         What is written to the first.
-    roots : Roots
+    roots : LazyRoots
         Of unity, of the order of that length.
     """
 
@@ -108,7 +109,7 @@ class _Product:
     regions: Regions
     chirp: Regions
     product: Regions
-    roots: _native.Roots
+    roots: LazyRoots
     unit = 1
     most = 1
     ahead = AHEAD
@@ -141,7 +142,7 @@ class _Product:
             product *= forwards(chirp)
             # Tiles of one row each: transposed they would be for another region.
             turned = chirp.reshape(*chirp.shape, 1)
-            _native.twiddle_tiles(back(product), number * regions.side, self.roots, True, turned)
+            _native.twiddle_tiles(back(product), number * regions.side, self.roots.table, True, turned)
             self.product.write_region(files[0], number, chirp)
 
 
@@ -221,7 +222,7 @@ class Bluestein:
     @cached_property
     def passes(self) -> tuple[FirstPass, FirstPass, _Product, _BackPass]:
         """See `Transformation`."""
-        roots, short = _native.Roots(self._split.n), Short(self._split.first)
+        roots, short = LazyRoots(self._split.n), Short(self._split.first)
         chirped = _Chirped(self._signal, self._chirps, self._inverse)
         chirp = _Chirp(self._split.n, self._chirps, not self._inverse)
         return (
@@ -232,8 +233,8 @@ class Bluestein:
         )
 
     @cached_property
-    def _chirps(self) -> _native.Roots:
-        return _native.Roots(2 * self._signal.n)
+    def _chirps(self) -> LazyRoots:
+        return LazyRoots(2 * self._signal.n)
 
     @property
     def shared_bytes(self) -> int:
@@ -245,6 +246,10 @@ class Bluestein:
         """See `Transformation`: a region, and its rows."""
         return 2 * self.unit * _WIDE.itemsize + self.unit * self._out.itemsize
 
+    def rest(self) -> None:
+        """See `Transformation`."""
+        self._lent.clear()
+
     def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""
         regions, split, out = self._found, self._split, out.reshape(span.size)
@@ -255,7 +260,7 @@ class Bluestein:
             regions.read_region(files[1], number, region)
             rows[...] = region.T
             made = region.reshape(-1).view(self._out)[: self.unit].reshape(regions.side, split.second)
-            _native.chirp(rows, made, number * self.unit, split.second, self._chirps, self._inverse, scale)
+            _native.chirp(rows, made, number * self.unit, split.second, self._chirps.table, self._inverse, scale)
             out[part.within(span)] = made.reshape(-1)[part.start - number * self.unit :][: part.size]
         self._lent.append((region, rows))
 

@@ -19,6 +19,7 @@ from headrace import _native
 from headrace.core.span import Span
 from headrace.signals.fft.engine import Short
 from headrace.signals.fft.room import Room
+from headrace.signals.fft.roots import LazyRoots
 from headrace.signals.fft.tiles import AHEAD, Regions, side_for
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class FirstPass:
         The transform of a column.
     regions : Regions
         Where it goes.
-    roots : Roots
+    roots : LazyRoots
         Of unity, of the order of the length.
     number : int
         Of the file.
@@ -60,7 +61,7 @@ class FirstPass:
     split: Split
     short: Short
     regions: Regions
-    roots: _native.Roots
+    roots: LazyRoots
     number: int = 0
     ahead = None
 
@@ -102,7 +103,7 @@ class FirstPass:
             block[...] = slab[:, columns.within(task)]
             tiles = tile_memory[: regions.count * columns.size * regions.side]
             tiles = tiles.reshape(regions.count, columns.size, regions.side)
-            _native.twiddle_tiles(self.short(block), columns.start, self.roots, self.short.inverse, tiles)
+            _native.twiddle_tiles(self.short(block), columns.start, self.roots.table, self.short.inverse, tiles)
             regions.write_columns(files[self.number], columns.start, tiles)
 
     @property
@@ -195,7 +196,7 @@ class FourStep:
     @cached_property
     def passes(self) -> tuple[FirstPass, _SecondPass]:
         """See `Transformation`."""
-        roots = _native.Roots(self._split.n)
+        roots = LazyRoots(self._split.n)
         first = FirstPass(self._signal, self._split, self._first, self._regions, roots)
         return first, _SecondPass(self._second, self._regions, self._found)
 
@@ -208,6 +209,10 @@ class FourStep:
     def scratch_bytes(self) -> int:
         """See `Transformation`."""
         return sum(int(np.prod(shape)) for shape in self._scratch_shapes) * self._found.dtype.itemsize
+
+    def rest(self) -> None:
+        """See `Transformation`."""
+        self._lent.clear()
 
     def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""

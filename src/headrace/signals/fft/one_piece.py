@@ -86,6 +86,9 @@ class OnePiece:
             found = (fft.fft if x.dtype.kind == "c" else fft.rfft)(wide, workers=1)
         self._found = found.astype(self.out)
 
+    def rest(self) -> None:
+        """See `Transformation`: the result stays."""
+
     def read(self, span: Span, out: Array, files: Sequence[ScratchFile]) -> None:
         """See `Transformation`."""
         del files

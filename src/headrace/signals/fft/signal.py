@@ -81,7 +81,8 @@ class Signal:
         last = start + (len(out) - 1) * apart
         there = np.empty_like(out)
         Signal(self.n, self.there, self.dtype).rows(read, self.n - last - out.shape[1] + 1, apart, there)
-        np.conjugate(there[::-1, ::-1], out=out)
+        turned = there[::-1, ::-1]
+        out[...] = np.conjugate(turned) if self.dtype.kind == "c" else turned
 
     def _mixed(self, read: RowReader, first: int, out: Array) -> None:
         """One row, of samples that are there, their mirror images, and zeros."""

@@ -45,10 +45,10 @@ class Fft:
 
     The length alone decides how it is done, so that no budget or number of threads changes a byte. Up to 65,536
     samples: in one piece. Lengths with two factors of similar size: the four-step algorithm, in a temporary file as
-    large as the result; where they have prime factors above 11, in float64 inside. Other lengths, primes among them:
-    Bluestein's algorithm, in float64 on the same passes, which is exact too and takes temporary files of about 64
-    bytes a sample. What comes before the transform is written to a temporary file first, unless the samples lie in a
-    file, of one channel, as they are. ``tmp=`` names the folder.
+    large as the result and sixteen regions of it more; where they have prime factors above 11, in float64 inside.
+    Other lengths, primes among them: Bluestein's algorithm, in float64 on the same passes, which is exact too and takes
+    temporary files of about 64 bytes a sample. What comes before the transform is written to a temporary file first,
+    unless the samples lie in a file, of one channel, as they are. ``tmp=`` names the folder.
 
     References
     ----------

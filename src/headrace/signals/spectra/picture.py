@@ -88,7 +88,9 @@ def measure_power(
     n, fs = _drawable(flow)
     if nperseg is None:
         nperseg = min(max(_SHORTEST, 2 ** round(math.log2(math.sqrt(2 * n)))), _LONGEST, n)
-    function = _ColumnSpectra(whole_number("nperseg", nperseg, least=1), n, columns)
+    longest = max(length or 0 for length in flow.segment_lengths())
+    nperseg = min(whole_number("nperseg", nperseg, least=1), longest)  # of a short recording, one segment of all of it
+    function = _ColumnSpectra(nperseg, n, columns)
     rows = RowFlow(flow, function).batches(**options)
     with rows:
         found = [row for batch in rows for row in batch["power"]]
