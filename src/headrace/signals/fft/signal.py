@@ -68,8 +68,8 @@ class Signal:
             elif half <= first and first + width <= self.n:
                 count = min(len(out) - done, (self.n - width - first) // apart + 1, _ROWS)
                 self._mirrored(read, first, apart, out[done : done + count])
-            elif first >= self.n:
-                out[done:] = 0
+            elif first >= (self.n if self.hermitian else min(self.n, self.there)):
+                out[done:] = 0  # nor is there anything in the rows after it
                 return
             else:
                 count = 1
